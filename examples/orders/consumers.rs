@@ -1,0 +1,70 @@
+//! The loops between the topic and the handlers: each takes deliveries, calls its handler and
+//! decides when to acknowledge.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use crate::handlers::{self, Stock};
+use crate::topic::{Delivery, Subscription, Topic, Unavailable};
+
+/// Starts the five consumers. They end when the topic is closed and all that was published is
+/// handled.
+pub async fn start(topic: &impl Topic, stock: Arc<Stock>) -> Result<JoinSet<()>, Unavailable> {
+    let mut consumers = JoinSet::new();
+    consumers.spawn(payments(topic.subscribe("payments").await?));
+    consumers.spawn(reservations(topic.subscribe("stock").await?, stock));
+    consumers.spawn(newsletter(topic.subscribe("newsletter").await?));
+    consumers.spawn(analytics(topic.subscribe("analytics").await?));
+    consumers.spawn(invoices(topic.subscribe("invoices").await?));
+    Ok(consumers)
+}
+
+async fn payments(mut orders: Subscription) {
+    while let Some(Delivery { order, ack }) = orders.next().await {
+        // A card that was declined stays so: the span tells of it, and receiving the order again
+        // would not help.
+        let _ = handlers::charge_card(&order).await;
+        ack.acknowledge();
+    }
+}
+
+async fn reservations(mut orders: Subscription, stock: Arc<Stock>) {
+    while let Some(Delivery { order, ack }) = orders.next().await {
+        stock.reserve(&order).await;
+        ack.acknowledge();
+    }
+}
+
+async fn newsletter(mut orders: Subscription) {
+    while let Some(Delivery { order, ack }) = orders.next().await {
+        handlers::send_newsletter(&order).await;
+        ack.acknowledge();
+    }
+}
+
+async fn analytics(mut orders: Subscription) {
+    while let Some(batch) = orders.next_batch(100, Duration::from_millis(250)).await {
+        let (orders, acks): (Vec<_>, Vec<_>) = batch
+            .into_iter()
+            .map(|Delivery { order, ack }| (order, ack))
+            .unzip();
+        handlers::record_sales(&orders).await;
+        for ack in acks {
+            ack.acknowledge();
+        }
+    }
+}
+
+async fn invoices(mut orders: Subscription) {
+    let mut unfinished = JoinSet::new();
+    while let Some(Delivery { order, ack }) = orders.next().await {
+        ack.acknowledge();
+        unfinished.spawn(handlers::write_invoice(order));
+        // Forgets those that are done; the set would grow for as long as the service lives.
+        while unfinished.try_join_next().is_some() {}
+    }
+    // The broker counts these as done, so nobody but us waits for them.
+    unfinished.join_all().await;
+}

@@ -1,0 +1,139 @@
+//! Where spans go: into memory, to be printed at the end, and to an OTLP endpoint if one is named.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use opentelemetry::trace::TracerProvider;
+use opentelemetry_otlp::{ExporterBuildError, SpanExporter as OtlpExporter};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
+use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData, SpanExporter};
+use throughline::testing::Traces;
+use tracing::Subscriber;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry;
+
+/// The variable by which OpenTelemetry's tools are told where to send spans.
+const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+
+pub struct Telemetry {
+    provider: SdkTracerProvider,
+    recent: Recent,
+}
+
+impl Telemetry {
+    /// Keeps spans in memory, and sends them to the OTLP endpoint of the environment as well.
+    pub fn from_environment() -> Result<Self, Failure> {
+        let Some(endpoint) = std::env::var(ENDPOINT)
+            .ok()
+            .filter(|endpoint| !endpoint.is_empty())
+        else {
+            return Ok(Self::in_memory());
+        };
+        // Otherwise this would only show when the first spans are lost.
+        if !endpoint.starts_with("http://") {
+            return Err(Failure::Endpoint(endpoint));
+        }
+        // The exporter reads the endpoint, and OpenTelemetry's other variables, by itself.
+        let otlp = OtlpExporter::builder().with_http().build()?;
+        Ok(Self::with_otlp(Some(otlp)))
+    }
+
+    /// Keeps spans in memory only.
+    pub fn in_memory() -> Self {
+        Self::with_otlp(None)
+    }
+
+    fn with_otlp(otlp: Option<OtlpExporter>) -> Self {
+        let recent = Recent::default();
+        let mut provider = SdkTracerProvider::builder()
+            .with_resource(Resource::builder().with_service_name("orders").build())
+            .with_simple_exporter(recent.clone());
+        if let Some(otlp) = otlp {
+            provider = provider.with_batch_exporter(otlp);
+        }
+        Self {
+            provider: provider.build(),
+            recent,
+        }
+    }
+
+    /// Turns `tracing` spans into OpenTelemetry spans. throughline needs no more than this.
+    pub fn subscriber(&self) -> impl Subscriber + Send + Sync + use<> {
+        registry()
+            // Below this level the HTTP libraries tell of themselves.
+            .with(LevelFilter::INFO)
+            .with(tracing_opentelemetry::layer().with_tracer(self.provider.tracer("orders")))
+    }
+
+    /// The spans that have ended, as traces.
+    pub fn traces(&self) -> Traces {
+        Traces::from_spans(self.recent.spans())
+    }
+
+    /// Sends off what has not been sent yet.
+    pub fn flush(&self) -> Result<(), Failure> {
+        self.provider.force_flush()?;
+        Ok(())
+    }
+}
+
+/// The newest spans. There is a limit, for with `--listen` the service may stay up for long.
+#[derive(Debug, Clone, Default)]
+struct Recent(Arc<Mutex<VecDeque<SpanData>>>);
+
+impl Recent {
+    const LIMIT: usize = 10_000;
+
+    fn spans(&self) -> Vec<SpanData> {
+        let spans = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        spans.iter().cloned().collect()
+    }
+}
+
+impl SpanExporter for Recent {
+    async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
+        let mut spans = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        spans.extend(batch);
+        let surplus = spans.len().saturating_sub(Self::LIMIT);
+        spans.drain(..surplus);
+        Ok(())
+    }
+}
+
+/// Why spans can't be sent to the OTLP endpoint.
+#[derive(Debug)]
+pub enum Failure {
+    Endpoint(String),
+    Exporter(ExporterBuildError),
+    Export(OTelSdkError),
+}
+
+impl From<ExporterBuildError> for Failure {
+    fn from(error: ExporterBuildError) -> Self {
+        Failure::Exporter(error)
+    }
+}
+
+impl From<OTelSdkError> for Failure {
+    fn from(error: OTelSdkError) -> Self {
+        Failure::Export(error)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Endpoint(endpoint) => write!(
+                f,
+                "{ENDPOINT} is `{endpoint}`; built without TLS, this example needs http://.."
+            ),
+            Failure::Exporter(error) => write!(f, "no spans can be sent by OTLP: {error}"),
+            Failure::Export(error) => write!(f, "spans could not be sent to {ENDPOINT}: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}

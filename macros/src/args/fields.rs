@@ -1,0 +1,134 @@
+//! `fields(..)`, in the syntax of `tracing::instrument`.
+
+use std::collections::HashSet;
+
+use quote::ToTokens;
+use syn::{
+    Expr, Ident, LitStr, Token,
+    ext::IdentExt as _,
+    parenthesized,
+    parse::{Parse, ParseStream},
+    punctuated::Punctuated,
+    token::Paren,
+};
+
+use super::bare;
+
+/// One field of the handler's span.
+pub(crate) struct Field {
+    pub(crate) name: LitStr,
+    pub(crate) recorded: Recorded,
+}
+
+/// What a field holds when the span starts.
+pub(crate) enum Recorded {
+    Value(Expr),
+    Display(Expr),
+    Debug(Expr),
+    Empty,
+}
+
+pub(super) fn parse(key: &Ident, input: ParseStream<'_>) -> syn::Result<Vec<Field>> {
+    if !input.peek(Paren) {
+        return Err(syn::Error::new(
+            key.span(),
+            "`fields` takes a list in parentheses: write `fields(order.id = %msg.id)`",
+        ));
+    }
+    let content;
+    parenthesized!(content in input);
+    let fields: Vec<_> = content
+        .parse_terminated(Field::parse, Token![,])?
+        .into_iter()
+        .collect();
+    let mut names = HashSet::new();
+    match fields.iter().find(|field| !names.insert(field.name.value())) {
+        Some(twice) => Err(syn::Error::new(
+            twice.name.span(),
+            format!("the field `{}` is given twice: keep one", twice.name.value()),
+        )),
+        None => Ok(fields),
+    }
+}
+
+/// How a value is turned into a field: `%` by `Display`, `?` by `Debug`, else as it is.
+enum Sigil {
+    None,
+    Display,
+    Debug,
+}
+
+impl Sigil {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        if input.parse::<Option<Token![%]>>()?.is_some() {
+            Ok(Self::Display)
+        } else if input.parse::<Option<Token![?]>>()?.is_some() {
+            Ok(Self::Debug)
+        } else {
+            Ok(Self::None)
+        }
+    }
+
+    fn of(self, value: Expr) -> Recorded {
+        match self {
+            Self::Display => Recorded::Display(value),
+            Self::Debug => Recorded::Debug(value),
+            Self::None if is_empty(&value) => Recorded::Empty,
+            Self::None => Recorded::Value(value),
+        }
+    }
+}
+
+impl Parse for Field {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let before = Sigil::parse(input)?;
+        let (name, shorthand) = name(input)?;
+        if input.parse::<Option<Token![=]>>()?.is_none() {
+            let Some(value) = shorthand else {
+                return Err(syn::Error::new(
+                    name.span(),
+                    "this field needs a value: write `name = value`, or `name = Empty` to fill it later",
+                ));
+            };
+            return Ok(Self { name, recorded: before.of(value) });
+        }
+        if input.is_empty() || input.peek(Token![,]) {
+            return Err(syn::Error::new(
+                name.span(),
+                format!("the field `{}` needs a value after `=`", name.value()),
+            ));
+        }
+        let sigil = match Sigil::parse(input)? {
+            Sigil::None => before,
+            after => after,
+        };
+        Ok(Self { name, recorded: sigil.of(input.parse()?) })
+    }
+}
+
+/// A field's name and, where it isn't quoted or a keyword, the expression it stands for by itself.
+fn name(input: ParseStream<'_>) -> syn::Result<(LitStr, Option<Expr>)> {
+    if input.peek(LitStr) {
+        let name: LitStr = input.parse()?;
+        return Ok((name, None));
+    }
+    if !input.peek(Ident::peek_any) {
+        return Err(input.error("expected a field: `order.id = %msg.id`, `\"a key\" = 1` or the name of an argument"));
+    }
+    let parts: Punctuated<Ident, Token![.]> =
+        Punctuated::parse_separated_nonempty_with(input, Ident::parse_any)?;
+    let name = parts
+        .iter()
+        .map(|part| part.unraw().to_string())
+        .collect::<Vec<_>>()
+        .join(".");
+    let span = parts.first().map_or_else(proc_macro2::Span::call_site, Ident::span);
+    // A keyword (`type = ..`) is a fine name, but stands for nothing by itself.
+    let shorthand = syn::parse2(parts.to_token_stream()).ok();
+    Ok((LitStr::new(&name, span), shorthand))
+}
+
+/// `Empty`, however it is reached.
+fn is_empty(value: &Expr) -> bool {
+    matches!(bare(value), Expr::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == "Empty"))
+}

@@ -1,0 +1,333 @@
+//! The options between an attribute's parentheses.
+
+mod consumer;
+mod fields;
+mod producer;
+
+use proc_macro2::{Span, TokenStream};
+use quote::ToTokens;
+use syn::{
+    Expr, ExprLit, Ident, Lit, LitStr, Path, Token,
+    ext::IdentExt as _,
+    parse::{Parse, ParseStream, Parser},
+    token::Paren,
+};
+
+pub(crate) use consumer::{ConsumerOptions, Relation};
+pub(crate) use fields::{Field, Recorded};
+pub(crate) use producer::{Existing, ProducerOptions};
+
+use crate::{mistakes::Mistakes, nearest::nearest};
+
+/// The options of one macro.
+pub(crate) trait Options: Default {
+    /// The macro, as its user writes it.
+    const MACRO: &'static str;
+    /// Every option's name.
+    const KNOWN: &'static [&'static str];
+
+    /// Reads the option `key`, whose name has been read, if it is one of this macro's.
+    fn read(&mut self, key: &Ident, input: ParseStream<'_>) -> Read;
+
+    /// Those shared by all macros.
+    fn common(&self) -> &Common;
+
+    /// What to say of a name that isn't an option here but is elsewhere, or was meant to be something else.
+    fn advice(key: &str) -> Option<&'static str>;
+}
+
+/// What became of an option: its name may be unknown (`None`), its value wrong.
+type Read = Option<syn::Result<()>>;
+
+/// Options as far as they could be read.
+pub(crate) struct Parsed<O> {
+    pub(crate) options: O,
+    pub(crate) mistakes: Mistakes,
+    /// Something wasn't understood, so what seems to be missing may be there.
+    pub(crate) misread: bool,
+}
+
+/// A value together with the keyword it was given by, which is where a conflict is reported.
+pub(crate) struct Given<T> {
+    pub(crate) key: Ident,
+    pub(crate) value: T,
+}
+
+/// The options that consumers and producers share.
+#[derive(Default)]
+pub(crate) struct Common {
+    pub(crate) name: Option<Given<Text>>,
+    pub(crate) system: Option<Given<Text>>,
+    pub(crate) destination: Option<Given<Text>>,
+    pub(crate) operation: Option<Given<Text>>,
+    pub(crate) fields: Option<Given<Vec<Field>>>,
+    pub(crate) level: Option<Given<Ident>>,
+    pub(crate) target: Option<Given<LitStr>>,
+    pub(crate) runtime: Option<Given<Path>>,
+}
+
+/// A text that is known when the handler is compiled, or an expression that yields it when the handler is called.
+pub(crate) enum Text {
+    Literal(LitStr),
+    Computed(Expr),
+}
+
+/// Reads all options there are, and gathers what is wrong with them.
+pub(crate) fn parse<O: Options>(tokens: TokenStream) -> Parsed<O> {
+    let mut parsed = Parsed {
+        options: O::default(),
+        mistakes: Mistakes::default(),
+        misread: false,
+    };
+    let read_all = |input: ParseStream<'_>| {
+        while !input.is_empty() {
+            if let Err(mistake) = read_one(&mut parsed, input) {
+                parsed.mistakes.push(mistake);
+                parsed.misread = true;
+                skip_option(input);
+            }
+            if !input.is_empty() {
+                input.parse::<Token![,]>()?;
+            }
+        }
+        Ok(())
+    };
+    if let Err(mistake) = read_all.parse2(tokens) {
+        parsed.mistakes.push(mistake);
+        parsed.misread = true;
+    }
+    parsed
+}
+
+fn read_one<O: Options>(parsed: &mut Parsed<O>, input: ParseStream<'_>) -> syn::Result<()> {
+    let before = input.fork();
+    let Ok(key) = input.call(Ident::parse_any) else {
+        return Err(not_a_name::<O>(&before));
+    };
+    let Some(read) = parsed.options.read(&key, input) else {
+        return Err(syn::Error::new(key.span(), unknown::<O>(&key)));
+    };
+    read?;
+    if input.is_empty() || input.peek(Token![,]) {
+        Ok(())
+    } else {
+        Err(input.error("expected `,` before the next option"))
+    }
+}
+
+fn not_a_name<O: Options>(input: ParseStream<'_>) -> syn::Error {
+    match input.parse::<LitStr>() {
+        Ok(quoted) if O::KNOWN.contains(&quoted.value().as_str()) => syn::Error::new(
+            quoted.span(),
+            format!("write `{}` without the quotes", quoted.value()),
+        ),
+        _ => input.error(format!("expected an option of `#[{}(..)]`", O::MACRO)),
+    }
+}
+
+fn unknown<O: Options>(key: &Ident) -> String {
+    let written = key.unraw().to_string();
+    if let Some(advice) = O::advice(&written) {
+        return advice.to_owned();
+    }
+    match nearest(&written, O::KNOWN) {
+        Some(near) => format!("unknown option `{key}`: did you mean `{near}`?"),
+        None => format!(
+            "unknown option `{key}`: `#[{}(..)]` knows `{}`",
+            O::MACRO,
+            O::KNOWN.join("`, `")
+        ),
+    }
+}
+
+/// Goes on to the next option. A value is read as an expression where it is one, for its commas are its own.
+fn skip_option(input: ParseStream<'_>) {
+    if input.parse::<Option<Token![=]>>().is_ok_and(|eq| eq.is_some()) {
+        let ahead = input.fork();
+        if ahead.parse::<Expr>().is_ok() {
+            let _ = input.parse::<Expr>();
+        }
+    }
+    while !input.is_empty() && !input.peek(Token![,]) {
+        let _ = input.parse::<proc_macro2::TokenTree>();
+    }
+}
+
+/// Keeps the first value of an option and refuses a second one.
+fn set_once<T>(slot: &mut Option<Given<T>>, key: &Ident, value: T) -> syn::Result<()> {
+    if slot.is_some() {
+        return Err(syn::Error::new(
+            key.span(),
+            format!("`{key}` is given twice: keep one"),
+        ));
+    }
+    *slot = Some(Given {
+        key: key.clone(),
+        value,
+    });
+    Ok(())
+}
+
+/// An option that is a word by itself.
+fn stands_alone(key: &Ident, input: ParseStream<'_>) -> syn::Result<()> {
+    if input.is_empty() || input.peek(Token![,]) {
+        return Ok(());
+    }
+    Err(syn::Error::new(
+        key.span(),
+        format!("`{key}` takes no value: write `{key}` alone"),
+    ))
+}
+
+/// The expression after `key =`; `example` is what a value looks like.
+fn value(key: &Ident, input: ParseStream<'_>, example: &str) -> syn::Result<Expr> {
+    assigned(key, input, example, &format!("{key} = {example}"))
+}
+
+fn assigned<T: Parse>(
+    key: &Ident,
+    input: ParseStream<'_>,
+    example: &str,
+    whole: &str,
+) -> syn::Result<T> {
+    if input.peek(Paren) {
+        return Err(syn::Error::new(
+            key.span(),
+            format!("`{key}` is assigned: write `{whole}`"),
+        ));
+    }
+    let missing = || {
+        syn::Error::new(
+            key.span(),
+            format!("`{key}` needs a value: write `{whole}`"),
+        )
+    };
+    if input.parse::<Option<Token![=]>>()?.is_none() {
+        return Err(missing());
+    }
+    if input.is_empty() || input.peek(Token![,]) {
+        return Err(missing());
+    }
+    let before = input.fork();
+    input.parse().map_err(|_| {
+        let span = before.parse::<proc_macro2::TokenTree>().map_or(key.span(), |tree| tree.span());
+        syn::Error::new(span, format!("this can't be the value of `{key}`: write {example}"))
+    })
+}
+
+/// An expression without the invisible delimiters that a `macro_rules!` leaves round what it passes on.
+pub(crate) fn bare(expr: &Expr) -> &Expr {
+    match expr {
+        Expr::Group(group) => bare(&group.expr),
+        other => other,
+    }
+}
+
+fn literal(expr: &Expr) -> Option<&Lit> {
+    match bare(expr) {
+        Expr::Lit(ExprLit { lit, .. }) => Some(lit),
+        _ => None,
+    }
+}
+
+fn text(key: &Ident, input: ParseStream<'_>, example: &str) -> syn::Result<Text> {
+    let value = value(key, input, example)?;
+    match literal(&value) {
+        Some(Lit::Str(literal)) => Ok(Text::Literal(literal.clone())),
+        Some(other) => Err(wrong_kind(key, other, "a string", example)),
+        None => Ok(Text::Computed(value)),
+    }
+}
+
+fn wrong_kind(key: &Ident, value: impl ToTokens, kind: &str, example: &str) -> syn::Error {
+    syn::Error::new_spanned(value, format!("`{key}` is {kind}: write `{key} = {example}`"))
+}
+
+impl Common {
+    const KNOWN: &'static [&'static str] = &[
+        "name",
+        "system",
+        "destination",
+        "operation",
+        "fields",
+        "level",
+        "target",
+        "crate",
+    ];
+
+    fn read(&mut self, key: &Ident, input: ParseStream<'_>) -> Read {
+        // A second value is read like the first, so that nothing but the repetition is wrong with it.
+        let read = match key.to_string().as_str() {
+            "name" => text(key, input, "\"charge the card\"")
+                .and_then(|value| set_once(&mut self.name, key, value)),
+            "system" => text(key, input, "\"kafka\"")
+                .and_then(|value| set_once(&mut self.system, key, value)),
+            "destination" => text(key, input, "\"orders\"")
+                .and_then(|value| set_once(&mut self.destination, key, value)),
+            "operation" => text(key, input, "\"process\"")
+                .and_then(|value| set_once(&mut self.operation, key, value)),
+            "fields" => fields::parse(key, input)
+                .and_then(|value| set_once(&mut self.fields, key, value)),
+            "level" => level(key, input).and_then(|value| set_once(&mut self.level, key, value)),
+            "target" => target(key, input).and_then(|value| set_once(&mut self.target, key, value)),
+            "crate" => runtime(key, input).and_then(|value| set_once(&mut self.runtime, key, value)),
+            _ => return None,
+        };
+        Some(read)
+    }
+
+    /// The path of the runtime crate.
+    pub(crate) fn runtime(&self) -> TokenStream {
+        match &self.runtime {
+            Some(given) => given.value.to_token_stream(),
+            None => quote::quote_spanned!(Span::mixed_site()=> ::throughline),
+        }
+    }
+
+    /// The four texts, with their names.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = &Given<Text>> {
+        [&self.name, &self.system, &self.destination, &self.operation]
+            .into_iter()
+            .flatten()
+    }
+}
+
+fn level(key: &Ident, input: ParseStream<'_>) -> syn::Result<Ident> {
+    let value = value(key, input, "\"info\"")?;
+    let written = match bare(&value) {
+        Expr::Lit(ExprLit { lit: Lit::Str(name), .. }) => Some(name.value()),
+        Expr::Path(path) => path.path.segments.last().map(|last| last.ident.to_string()),
+        _ => None,
+    };
+    let known = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR"];
+    written
+        .map(|name| name.to_uppercase())
+        .filter(|name| known.contains(&name.as_str()))
+        .map(|name| Ident::new(&name, Span::mixed_site()))
+        .ok_or_else(|| {
+            wrong_kind(
+                key,
+                &value,
+                "one of \"trace\", \"debug\", \"info\", \"warn\" and \"error\"",
+                "\"info\"",
+            )
+        })
+}
+
+fn target(key: &Ident, input: ParseStream<'_>) -> syn::Result<LitStr> {
+    let value = value(key, input, "\"my_app::orders\"")?;
+    match literal(&value) {
+        Some(Lit::Str(target)) => Ok(target.clone()),
+        // A span's target is part of its static description.
+        _ => Err(wrong_kind(key, &value, "a string literal", "\"my_app::orders\"")),
+    }
+}
+
+fn runtime(key: &Ident, input: ParseStream<'_>) -> syn::Result<Path> {
+    let example = "::my_framework::throughline";
+    let value = value(key, input, example)?;
+    match bare(&value) {
+        Expr::Path(path) if path.qself.is_none() => Ok(path.path.clone()),
+        _ => Err(wrong_kind(key, &value, "a path", example)),
+    }
+}

@@ -1,0 +1,197 @@
+//! The rules that options and function have to keep. What passes here expands without a further question.
+
+use proc_macro2::TokenStream;
+use syn::{
+    GenericArgument, PathArguments, ReturnType, Type, TypeParamBound,
+    parse::{Parser as _, Parse as _},
+};
+
+use crate::{
+    args::{self, Common, ConsumerOptions, Options, Parsed, ProducerOptions, Relation, Text},
+    fallback::Item,
+    item::{Body, Function},
+    message::{self, Message, Words},
+    mistakes::Mistakes,
+};
+
+/// A function and what its attribute says, with nothing wrong in either.
+pub(crate) struct Checked<O> {
+    pub(crate) options: O,
+    pub(crate) function: Function,
+    pub(crate) message: Message,
+}
+
+/// What is wrong, and what stands in the file all the same.
+pub(crate) struct Refused {
+    pub(crate) mistakes: Mistakes,
+    pub(crate) item: Item,
+}
+
+pub(crate) fn consumer(
+    options: TokenStream,
+    item: TokenStream,
+) -> Result<Checked<ConsumerOptions>, Box<Refused>> {
+    let words = Words { option: "from", purpose: "read from" };
+    check(options, item, |parsed: &mut Parsed<ConsumerOptions>, function, marks| {
+        relation(parsed);
+        let given = parsed.options.from.as_ref();
+        message::find(&function.signature, marks, given, &words, parsed.misread, &mut parsed.mistakes)
+    })
+}
+
+pub(crate) fn producer(
+    options: TokenStream,
+    item: TokenStream,
+) -> Result<Checked<ProducerOptions>, Box<Refused>> {
+    let words = Words { option: "into", purpose: "written into" };
+    check(options, item, |parsed: &mut Parsed<ProducerOptions>, function, marks| {
+        let given = parsed.options.into.as_ref();
+        let found =
+            message::find(&function.signature, marks, given, &words, parsed.misread, &mut parsed.mistakes);
+        if let Some(Message::Argument(position)) = found {
+            writable(function, position, &mut parsed.mistakes);
+        }
+        found
+    })
+}
+
+fn check<O: Options>(
+    options: TokenStream,
+    item: TokenStream,
+    own: impl FnOnce(&mut Parsed<O>, &Function, &[(usize, syn::Attribute)]) -> Option<Message>,
+) -> Result<Checked<O>, Box<Refused>> {
+    let mut parsed = args::parse::<O>(options);
+    let Some(mut function) = parsed.mistakes.ok(Function::parse.parse2(item.clone())) else {
+        let mistakes = parsed.mistakes;
+        return Err(Box::new(Refused { mistakes, item: Item::Unread(item) }));
+    };
+    let marks = function.take_marks();
+    texts(parsed.options.common(), &mut parsed.mistakes);
+    shape(&function, O::MACRO, &mut parsed.mistakes);
+    let message = own(&mut parsed, &function, &marks);
+    match (message, parsed.mistakes.told()) {
+        (Some(message), None) => Ok(Checked { options: parsed.options, function, message }),
+        _ => Err(Box::new(Refused {
+            mistakes: parsed.mistakes,
+            item: Item::Function(Box::new(function)),
+        })),
+    }
+}
+
+/// One relation, and `nested` only beside `link`.
+fn relation(parsed: &mut Parsed<ConsumerOptions>) {
+    let Parsed { options, mistakes, misread } = parsed;
+    if let [first, second, ..] = options.relations.as_slice() {
+        let words = if first.key == second.key {
+            format!("`{}` is given twice: keep one", second.key)
+        } else {
+            format!(
+                "`{}` and `{}` can't both hold: a handler has one relation, keep one",
+                first.key, second.key
+            )
+        };
+        mistakes.at(&second.key, words);
+        return;
+    }
+    let only = options.relations.first();
+    match (&options.nested, only) {
+        (Some(nested), None) => {
+            mistakes.at(&nested.key, "`nested` goes with `link`: write `link, nested`");
+        }
+        (Some(nested), Some(relation)) if !matches!(relation.value, Relation::Link) => {
+            let advice = match relation.value {
+                Relation::Chosen(_) => "let the expression yield `Relation::LINK.nested()`".to_owned(),
+                _ => format!("write `link, nested`, or `{}` alone", relation.key),
+            };
+            mistakes.at(&nested.key, format!("`nested` goes with `link`: {advice}"));
+        }
+        (None, None) if !*misread => mistakes.push(syn::Error::new(
+            proc_macro2::Span::call_site(),
+            "how does this handler relate to whoever sent the message? \
+             Write `#[async_consumer(link)]` for a trace of its own with a link to the sender, \
+             or `#[async_consumer(continue)]` to go on in the sender's trace as a child of the sender",
+        )),
+        _ => {}
+    }
+}
+
+/// No text is empty: a span with no name or destination tells nothing.
+fn texts(common: &Common, mistakes: &mut Mistakes) {
+    for given in common.texts() {
+        if let Text::Literal(literal) = &given.value {
+            if literal.value().trim().is_empty() {
+                let key = &given.key;
+                mistakes.at(literal, format!("`{key}` is empty: name it, or leave `{key}` out"));
+            }
+        }
+    }
+}
+
+/// A function that can hold a span while it runs.
+fn shape(function: &Function, macro_name: &str, mistakes: &mut Mistakes) {
+    let signature = &function.signature;
+    if let Some(constness) = &signature.constness {
+        mistakes.at(
+            constness,
+            format!("a `const fn` can't start a span: remove `const`, or `#[{macro_name}(..)]`"),
+        );
+    }
+    if let Body::Missing(semicolon) = &function.body {
+        mistakes.at(
+            semicolon,
+            format!("there is no body to run in a span: put `#[{macro_name}(..)]` on this function where it is implemented, in the `impl`"),
+        );
+    }
+    if let (None, ReturnType::Type(_, ty)) = (&signature.asyncness, &signature.output) {
+        if returns_future(ty) {
+            mistakes.at(
+                ty,
+                "the span would end before this future runs: write an `async fn`",
+            );
+        }
+    }
+}
+
+/// `impl Future`, `Pin<Box<dyn Future>>` and the like. By name only: a future by another name is a value like any other.
+fn returns_future(ty: &Type) -> bool {
+    let is_future = |bounds: &syn::punctuated::Punctuated<TypeParamBound, syn::Token![+]>| {
+        bounds.iter().any(|bound| {
+            matches!(bound, TypeParamBound::Trait(bound)
+                if bound.path.segments.last().is_some_and(|last| last.ident == "Future"))
+        })
+    };
+    match ty {
+        Type::Group(group) => returns_future(&group.elem),
+        Type::Paren(paren) => returns_future(&paren.elem),
+        Type::ImplTrait(opaque) => is_future(&opaque.bounds),
+        Type::TraitObject(object) => is_future(&object.bounds),
+        Type::Path(path) => path.path.segments.last().is_some_and(|last| {
+            let name = last.ident.to_string();
+            match &last.arguments {
+                _ if name == "BoxFuture" || name == "LocalBoxFuture" => true,
+                PathArguments::AngleBracketed(inner) if name == "Pin" || name == "Box" => inner
+                    .args
+                    .iter()
+                    .any(|argument| matches!(argument, GenericArgument::Type(ty) if returns_future(ty))),
+                _ => false,
+            }
+        }),
+        _ => false,
+    }
+}
+
+/// A producer's message is owned or `&mut`.
+fn writable(function: &Function, position: usize, mistakes: &mut Mistakes) {
+    let argument = message::typed(&function.signature).find(|(at, _)| *at == position);
+    if let Some((_, argument)) = argument {
+        if let Type::Reference(reference) = message::bare(&argument.ty) {
+            if reference.mutability.is_none() {
+                mistakes.at(
+                    &argument.ty,
+                    "a producer writes its context into the message, and this one can only be read: \
+                     take it as `&mut` or by value, or write `into = EXPR`",
+                );
+            }
+        }
+    }
+}

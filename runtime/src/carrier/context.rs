@@ -1,0 +1,165 @@
+//! A context that can be kept.
+
+use std::fmt;
+
+use opentelemetry::Context;
+use opentelemetry::baggage::BaggageExt;
+use opentelemetry::trace::{SpanContext, TraceContextExt};
+
+use super::{Facts, HeaderReader, Message, MessageMut, propagator, w3c};
+use crate::span::current_context;
+
+/// An owned trace context: who sent this, and the baggage that came with it.
+///
+/// It is cheap to clone, and can be kept in a struct field, a job's payload or a database row
+/// (feature `serde`: a JSON object of the headers). In memory it keeps the whole OpenTelemetry
+/// context, so that what other propagators put there survives.
+///
+/// Headers are read and written by the application's own propagator
+/// (`opentelemetry::global::set_text_map_propagator`) or, where it has set none, as
+/// [W3C Trace Context](https://www.w3.org/TR/trace-context-2/) and
+/// [W3C Baggage](https://www.w3.org/TR/baggage/).
+///
+/// ```
+/// use std::collections::HashMap;
+/// use throughline::TraceContext;
+///
+/// let headers = HashMap::from([(
+///     "traceparent".to_owned(),
+///     "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned(),
+/// )]);
+/// let context = TraceContext::read_from(&headers);
+///
+/// let mut copy = HashMap::<String, String>::new();
+/// context.write_to(&mut copy);
+/// assert_eq!(copy, headers);
+/// ```
+#[derive(Clone, Default)]
+pub struct TraceContext(Context);
+
+impl TraceContext {
+    /// The context that is active here, OpenTelemetry's or that of `tracing`'s current span; also
+    /// when that span is filtered out.
+    ///
+    /// ```
+    /// assert!(throughline::TraceContext::current().is_empty());
+    /// ```
+    pub fn current() -> Self {
+        Self::detached(&current_context())
+    }
+
+    /// What a message carries; empty where it carries none that can be read.
+    ///
+    /// ```
+    /// use throughline::TraceContext;
+    /// assert!(TraceContext::read_from(&[("traceparent", "no such thing")].as_slice()).is_empty());
+    /// ```
+    pub fn read_from<M: Message + ?Sized>(message: &M) -> Self {
+        propagator::read(message).context
+    }
+
+    /// Writes this context into a message, in place of whatever context it carries.
+    ///
+    /// ```
+    /// use throughline::TraceContext;
+    /// let mut headers: Vec<(String, String)> = Vec::new();
+    /// TraceContext::current().write_to(&mut headers);
+    /// assert!(headers.is_empty()); // nothing is active here
+    /// ```
+    pub fn write_to<M: MessageMut + ?Sized>(&self, message: &mut M) {
+        propagator::write(self, message);
+    }
+
+    /// The context as a W3C `traceparent`; `None` where it names no span.
+    ///
+    /// ```
+    /// use throughline::TraceContext;
+    /// let sent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    /// let context = TraceContext::read_from(&[("traceparent", sent)].as_slice());
+    /// assert_eq!(context.traceparent().as_deref(), Some(sent));
+    /// ```
+    pub fn traceparent(&self) -> Option<String> {
+        w3c::traceparent(&self.span_context())
+    }
+
+    /// Whether it names no span and holds no baggage.
+    ///
+    /// ```
+    /// assert!(throughline::TraceContext::default().is_empty());
+    /// ```
+    pub fn is_empty(&self) -> bool {
+        !self.names_a_span() && self.0.baggage().is_empty()
+    }
+
+    pub(crate) fn names_a_span(&self) -> bool {
+        self.0.span().span_context().is_valid()
+    }
+
+    pub(crate) fn span_context(&self) -> SpanContext {
+        self.0.span().span_context().clone()
+    }
+
+    pub(crate) fn from_context(context: Context) -> Self {
+        Self(context)
+    }
+
+    pub(crate) fn as_context(&self) -> &Context {
+        &self.0
+    }
+
+    /// A copy that does not keep a live span open: a kept context must not delay the end of a span
+    /// whose owner ends it by dropping it.
+    pub(crate) fn detached(context: &Context) -> Self {
+        if !context.has_active_span() {
+            return Self(context.clone());
+        }
+        let span_context = context.span().span_context().clone();
+        Self(context.with_remote_span_context(span_context))
+    }
+}
+
+/// Two contexts are equal when they name the same span with the same state and hold the same
+/// baggage.
+impl PartialEq for TraceContext {
+    fn eq(&self, other: &Self) -> bool {
+        let (mine, theirs) = (self.0.baggage(), other.0.baggage());
+        let (me, them) = (self.0.span(), other.0.span());
+        let (me, them) = (me.span_context(), them.span_context());
+        me.trace_id() == them.trace_id()
+            && me.span_id() == them.span_id()
+            && me.trace_flags() == them.trace_flags()
+            && me.trace_state() == them.trace_state()
+            && mine.len() == theirs.len()
+            && mine.iter().all(|(key, value)| theirs.get_with_metadata(key) == Some(value))
+    }
+}
+
+impl fmt::Debug for TraceContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TraceContext")
+            .field("traceparent", &self.traceparent())
+            .field("tracestate", &self.span_context().trace_state().header())
+            .field("baggage", &self.0.baggage().to_string())
+            .finish()
+    }
+}
+
+impl Message for TraceContext {
+    fn headers<'m>(&'m self, reader: &mut HeaderReader<'m>) {
+        reader.context(self);
+    }
+
+    fn describe<'m>(&'m self, _: &mut Facts<'m>) {}
+}
+
+/// A context has no headers of its own to set: it is replaced whole.
+impl MessageMut for TraceContext {
+    fn set_header(&mut self, _: &str, _: &str) {}
+
+    fn remove_header(&mut self, _: &str) {}
+
+    fn set_context(&mut self, context: &TraceContext) -> bool {
+        self.clone_from(context);
+        true
+    }
+}

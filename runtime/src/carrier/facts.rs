@@ -1,0 +1,199 @@
+//! What a message tells about itself.
+
+use std::borrow::Cow;
+use std::time::SystemTime;
+
+use opentelemetry::KeyValue;
+
+use crate::semconv::key;
+
+/// What a message tells about itself: filled by [`Message::describe`](crate::Message::describe).
+///
+/// Each setter returns the builder, so that calls can be chained; what a message does not know is
+/// left out.
+///
+/// ```
+/// use throughline::Facts;
+///
+/// fn describe<'m>(topic: &'m str, facts: &mut Facts<'m>) {
+///     facts.system("kafka").destination(topic).id("42").body_size(120).attempt(2);
+/// }
+/// # let _ = describe;
+/// ```
+#[derive(Debug, Default, Clone)]
+pub struct Facts<'m>([Option<Fact<'m>>; KEYS.len()]);
+
+#[derive(Debug, Clone, PartialEq)]
+enum Fact<'m> {
+    Text(Cow<'m, str>),
+    Count(u64),
+    Time(SystemTime),
+}
+
+/// The attribute each fact becomes, by its place in [`Facts`].
+const KEYS: [&str; 8] = [
+    key::SYSTEM,
+    key::DESTINATION_NAME,
+    key::DESTINATION_TEMPLATE,
+    key::MESSAGE_ID,
+    key::CONVERSATION_ID,
+    key::BODY_SIZE,
+    key::MESSAGE_AGE,
+    key::MESSAGE_ATTEMPT,
+];
+const SYSTEM: usize = 0;
+const DESTINATION: usize = 1;
+const TEMPLATE: usize = 2;
+const ID: usize = 3;
+const CONVERSATION: usize = 4;
+const BODY_SIZE: usize = 5;
+const SENT_AT: usize = 6;
+const ATTEMPT: usize = 7;
+
+impl<'m> Facts<'m> {
+    /// The messaging system, as `messaging.system` names it: `kafka`, `rabbitmq`, `aws_sqs`.
+    pub fn system(&mut self, system: impl Into<Cow<'m, str>>) -> &mut Self {
+        self.text(SYSTEM, system.into())
+    }
+
+    /// The topic, queue or subject the message was sent to.
+    pub fn destination(&mut self, destination: impl Into<Cow<'m, str>>) -> &mut Self {
+        self.text(DESTINATION, destination.into())
+    }
+
+    /// The destination's pattern, where its name has too many values for a span's name:
+    /// `orders.{customer}`.
+    pub fn destination_template(&mut self, template: impl Into<Cow<'m, str>>) -> &mut Self {
+        self.text(TEMPLATE, template.into())
+    }
+
+    /// The message's own id.
+    pub fn id(&mut self, id: impl Into<Cow<'m, str>>) -> &mut Self {
+        self.text(ID, id.into())
+    }
+
+    /// The id of the conversation it belongs to, also called a correlation id.
+    pub fn conversation_id(&mut self, id: impl Into<Cow<'m, str>>) -> &mut Self {
+        self.text(CONVERSATION, id.into())
+    }
+
+    /// The size of the body, in bytes.
+    pub fn body_size(&mut self, bytes: u64) -> &mut Self {
+        self.set(BODY_SIZE, Fact::Count(bytes))
+    }
+
+    /// When it was sent, by the broker's or the sender's clock.
+    pub fn sent_at(&mut self, time: SystemTime) -> &mut Self {
+        self.set(SENT_AT, Fact::Time(time))
+    }
+
+    /// Which delivery this is, counted from 1.
+    pub fn attempt(&mut self, attempt: u64) -> &mut Self {
+        self.set(ATTEMPT, Fact::Count(attempt))
+    }
+
+    fn text(&mut self, at: usize, text: Cow<'m, str>) -> &mut Self {
+        // An empty text tells nothing: a broker's default for "not set".
+        if !text.is_empty() {
+            self.0[at] = Some(Fact::Text(text));
+        }
+        self
+    }
+
+    fn set(&mut self, at: usize, fact: Fact<'m>) -> &mut Self {
+        self.0[at] = Some(fact);
+        self
+    }
+
+    /// The destination as a span's name may show it: the template, which has few values, before
+    /// the name.
+    fn destination_for_a_name(&self) -> Option<&str> {
+        [TEMPLATE, DESTINATION].into_iter().find_map(|at| match &self.0[at] {
+            Some(Fact::Text(text)) => Some(text.as_ref()),
+            _ => None,
+        })
+    }
+}
+
+/// What several messages agree on.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Agreement<'m> {
+    facts: Option<Facts<'m>>,
+    differs: [bool; KEYS.len()],
+}
+
+impl<'m> Agreement<'m> {
+    pub(crate) fn add(&mut self, facts: &Facts<'m>) {
+        let Some(agreed) = &mut self.facts else {
+            self.facts = Some(facts.clone());
+            return;
+        };
+        for ((agreed, fact), differs) in agreed.0.iter_mut().zip(&facts.0).zip(&mut self.differs) {
+            if *agreed != *fact {
+                *agreed = None;
+                *differs = true;
+            }
+        }
+    }
+
+    /// The destination as a span's name may show it, where all agree on one.
+    pub(crate) fn destination_for_a_name(&self) -> Option<&str> {
+        self.facts.as_ref().and_then(Facts::destination_for_a_name)
+    }
+
+    /// What the handler says goes before what its messages say.
+    pub(crate) fn overrule(
+        &mut self,
+        system: Option<Cow<'m, str>>,
+        destination: Option<Cow<'m, str>>,
+    ) {
+        let facts = self.facts.get_or_insert_default();
+        if let Some(system) = system {
+            facts.system(system);
+            self.differs[SYSTEM] = false;
+        }
+        if let Some(destination) = destination {
+            facts.destination(destination);
+            facts.0[TEMPLATE] = None;
+            self.differs[DESTINATION] = false;
+            self.differs[TEMPLATE] = false;
+        }
+    }
+
+    /// All that is agreed on.
+    pub(crate) fn attributes(&self) -> impl Iterator<Item = KeyValue> {
+        self.attributes_at(|_| true)
+    }
+
+    /// What is agreed on here, of that on which `others` differ.
+    pub(crate) fn attributes_where_differing(&self, others: &Self) -> Vec<KeyValue> {
+        self.attributes_at(|at| others.differs[at]).collect()
+    }
+
+    fn attributes_at(&self, wanted: impl Fn(usize) -> bool) -> impl Iterator<Item = KeyValue> {
+        let facts = self.facts.iter().flat_map(|facts| facts.0.iter().enumerate());
+        facts.filter_map(move |(at, fact)| {
+            let fact = fact.as_ref().filter(|_| wanted(at))?;
+            Some(match fact {
+                Fact::Text(text) => KeyValue::new(KEYS[at], text.clone().into_owned()),
+                Fact::Count(count) => {
+                    KeyValue::new(KEYS[at], i64::try_from(*count).unwrap_or(i64::MAX))
+                }
+                Fact::Time(sent) => KeyValue::new(KEYS[at], age_in_seconds(*sent)?),
+            })
+        })
+    }
+}
+
+/// Clocks differ: a message from the future is of age zero.
+#[cfg(not(all(target_arch = "wasm32", not(target_os = "wasi"))))]
+#[expect(clippy::unnecessary_wraps, reason = "where there is no clock there is no age")]
+fn age_in_seconds(sent: SystemTime) -> Option<f64> {
+    Some(SystemTime::now().duration_since(sent).unwrap_or_default().as_secs_f64())
+}
+
+/// There is no clock to ask on wasm32 without a host.
+#[cfg(all(target_arch = "wasm32", not(target_os = "wasi")))]
+fn age_in_seconds(_: SystemTime) -> Option<f64> {
+    None
+}

@@ -1,0 +1,95 @@
+//! What a handler receives and a producer sends.
+
+use super::{Facts, HeaderReader};
+
+/// Something whose trace context and facts can be read: what a handler receives.
+///
+/// Implement it for your own message type by pushing the headers it has into the reader, in one
+/// pass. Only what bears on tracing is kept; the rest costs a comparison each.
+///
+/// ```
+/// use throughline::{Facts, HeaderReader, Message};
+///
+/// struct Job {
+///     id: u64,
+///     headers: Vec<(String, Vec<u8>)>,
+/// }
+///
+/// impl Message for Job {
+///     fn headers<'m>(&'m self, reader: &mut HeaderReader<'m>) {
+///         for (name, value) in &self.headers {
+///             reader.header(name, value.as_slice());
+///         }
+///     }
+///
+///     fn describe<'m>(&'m self, facts: &mut Facts<'m>) {
+///         facts.destination("jobs").id(self.id.to_string());
+///     }
+/// }
+///
+/// let job = Job {
+///     id: 7,
+///     headers: vec![(
+///         "traceparent".into(),
+///         b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_vec(),
+///     )],
+/// };
+/// assert!(!throughline::TraceContext::read_from(&job).is_empty());
+/// ```
+///
+/// It is implemented for [`Traced`](crate::Traced), [`TraceContext`](crate::TraceContext), maps of
+/// strings, slices and vectors of pairs, and for what points to a message. No tuple is ever a
+/// message, so that a vector of pairs can be one and a vector of messages a
+/// [`Batch`](crate::Batch).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not carry trace context",
+    label = "no headers can be read from this type",
+    note = "for a type of your own, implement `throughline::Message`, or wrap the payload in `throughline::Traced<T>` where it is sent",
+    note = "for a broker client's message type, enable throughline's feature for that client",
+    note = "where the headers are only a part of the arguments, point at them: `from = &arg.headers`"
+)]
+pub trait Message {
+    /// Pushes every header the message has into `reader`.
+    fn headers<'m>(&'m self, reader: &mut HeaderReader<'m>);
+
+    /// Says what the message knows about itself: destination, id, size in bytes, and so on.
+    fn describe<'m>(&'m self, facts: &mut Facts<'m>) {
+        let _ = facts;
+    }
+}
+
+/// A message whose headers can be written: what a producer sends.
+///
+/// Names arrive in lower case. Writing replaces: a header of that name in any other casing is
+/// gone afterwards. An empty value is never written.
+///
+/// ```
+/// use std::collections::HashMap;
+/// use throughline::MessageMut;
+///
+/// let mut headers = HashMap::from([("Traceparent".to_owned(), "old".to_owned())]);
+/// headers.set_header("traceparent", "new");
+/// assert_eq!(headers, HashMap::from([("traceparent".to_owned(), "new".to_owned())]));
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "trace context can't be written into `{Self}`",
+    label = "no headers can be written to this type",
+    note = "for a type of your own, implement `throughline::MessageMut`, or send a `throughline::Traced<T>`",
+    note = "for a broker client's message type, enable throughline's feature for that client",
+    note = "where the headers are only a part of the arguments, point at them: `into = &mut arg.headers`"
+)]
+pub trait MessageMut: Message {
+    /// Sets the header `name` (lower case) to `value`, in place of every casing of it.
+    fn set_header(&mut self, name: &str, value: &str);
+
+    /// Removes the header `name` in every casing.
+    fn remove_header(&mut self, name: &str);
+
+    /// Takes a whole context where the message keeps one as it is, instead of headers.
+    ///
+    /// Answers `false`, the default, where only headers can be written.
+    fn set_context(&mut self, context: &crate::TraceContext) -> bool {
+        let _ = context;
+        false
+    }
+}

@@ -1,0 +1,26 @@
+//! Reading a trace context from a message and writing one into it.
+
+mod batch;
+mod context;
+mod facts;
+#[cfg(feature = "http")]
+mod http;
+mod maps;
+mod message;
+mod pointers;
+mod propagator;
+mod reader;
+#[cfg(feature = "serde")]
+mod serde;
+mod traced;
+pub(crate) mod w3c;
+
+pub use batch::Batch;
+pub use context::TraceContext;
+pub(crate) use facts::Agreement;
+pub use facts::Facts;
+pub use message::{Message, MessageMut};
+pub(crate) use propagator::read;
+pub(crate) use reader::Reading;
+pub use reader::{HeaderReader, HeaderValue, Repeats};
+pub use traced::Traced;

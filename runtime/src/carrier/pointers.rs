@@ -1,0 +1,74 @@
+//! What points to a message is a message.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::{Facts, HeaderReader, Message, MessageMut};
+use crate::TraceContext;
+
+macro_rules! message_behind_a_pointer {
+    ($($pointer:ty),+) => {$(
+        impl<M: Message + ?Sized> Message for $pointer {
+            fn headers<'m>(&'m self, reader: &mut HeaderReader<'m>) {
+                (**self).headers(reader);
+            }
+
+            fn describe<'m>(&'m self, facts: &mut Facts<'m>) {
+                (**self).describe(facts);
+            }
+        }
+    )+};
+}
+
+macro_rules! writable_behind_a_pointer {
+    ($($pointer:ty),+) => {$(
+        impl<M: MessageMut + ?Sized> MessageMut for $pointer {
+            fn set_header(&mut self, name: &str, value: &str) {
+                (**self).set_header(name, value);
+            }
+
+            fn remove_header(&mut self, name: &str) {
+                (**self).remove_header(name);
+            }
+
+            fn set_context(&mut self, context: &TraceContext) -> bool {
+                (**self).set_context(context)
+            }
+        }
+    )+};
+}
+
+message_behind_a_pointer!(&M, &mut M, Box<M>, Rc<M>, Arc<M>);
+writable_behind_a_pointer!(&mut M, Box<M>);
+
+impl<M: Message> Message for Option<M> {
+    fn headers<'m>(&'m self, reader: &mut HeaderReader<'m>) {
+        if let Some(message) = self {
+            message.headers(reader);
+        }
+    }
+
+    fn describe<'m>(&'m self, facts: &mut Facts<'m>) {
+        if let Some(message) = self {
+            message.describe(facts);
+        }
+    }
+}
+
+impl<M: MessageMut> MessageMut for Option<M> {
+    fn set_header(&mut self, name: &str, value: &str) {
+        if let Some(message) = self {
+            message.set_header(name, value);
+        }
+    }
+
+    fn remove_header(&mut self, name: &str) {
+        if let Some(message) = self {
+            message.remove_header(name);
+        }
+    }
+
+    fn set_context(&mut self, context: &TraceContext) -> bool {
+        self.as_mut().is_some_and(|message| message.set_context(context))
+    }
+}

@@ -1,0 +1,100 @@
+//! Which propagator carries a context: the application's, or our own where it has set none.
+
+use opentelemetry::propagation::{Injector, TextMapPropagator};
+use opentelemetry::{Context, global};
+
+use super::reader::{Headers, Wanted};
+use super::{HeaderReader, Message, MessageMut, Reading, TraceContext, w3c};
+
+/// Reads the context that a message carries.
+pub(crate) fn read<M: Message + ?Sized>(message: &M) -> Reading {
+    global::get_text_map_propagator(|propagator| match application_fields(propagator) {
+        None => {
+            read_headers(message, Wanted::W3c, w3c::extract, |headers| headers.has("traceparent"))
+        }
+        Some(fields) => read_headers(
+            message,
+            Wanted::All,
+            // From an empty context: `extract` would begin with the current one and so take the
+            // poll loop's span for the sender of a message without headers.
+            |headers| propagator.extract_with_context(&Context::new(), headers),
+            |headers| fields.iter().any(|field| names_a_span(field) && headers.has(field)),
+        ),
+    })
+}
+
+fn read_headers<'m, M: Message + ?Sized>(
+    message: &'m M,
+    wanted: Wanted,
+    extract: impl FnOnce(&Headers<'m>) -> Context,
+    names_an_origin: impl FnOnce(&Headers<'m>) -> bool,
+) -> Reading {
+    let mut reader = HeaderReader::new(wanted);
+    message.headers(&mut reader);
+    match reader.finish() {
+        Ok(context) => Reading { context: context.clone(), unreadable: false },
+        Err(headers) => {
+            let context = TraceContext::from_context(extract(&headers));
+            let unreadable = !context.names_a_span() && names_an_origin(&headers);
+            Reading { context, unreadable }
+        }
+    }
+}
+
+/// Writes `context` into a message in place of whatever context it carries.
+pub(crate) fn write<M: MessageMut + ?Sized>(context: &TraceContext, message: &mut M) {
+    if message.set_context(context) {
+        return;
+    }
+    global::get_text_map_propagator(|propagator| {
+        let mut writer = Writer { message, written: Vec::new() };
+        let fields = application_fields(propagator);
+        match &fields {
+            None => w3c::inject(context.as_context(), &mut writer),
+            Some(_) => propagator.inject_context(context.as_context(), &mut writer),
+        }
+        let fields = fields.unwrap_or_else(|| w3c::FIELDS.map(str::to_owned).to_vec());
+        writer.remove_what_was_not_written(&fields);
+    });
+}
+
+/// The headers of the application's propagator; none where it has set none.
+///
+/// OpenTelemetry's no-op propagator is told by its empty list. It must never be asked: it answers
+/// with the current context.
+fn application_fields(propagator: &dyn TextMapPropagator) -> Option<Vec<String>> {
+    let fields: Vec<String> = propagator.fields().map(str::to_owned).collect();
+    (!fields.is_empty()).then_some(fields)
+}
+
+fn names_a_span(field: &str) -> bool {
+    !matches!(field, "baggage" | "tracestate")
+}
+
+/// An [`Injector`] that never writes an empty value and remembers what it wrote.
+struct Writer<'w, M: ?Sized> {
+    message: &'w mut M,
+    written: Vec<String>,
+}
+
+impl<M: MessageMut + ?Sized> Injector for Writer<'_, M> {
+    fn set(&mut self, key: &str, value: String) {
+        if value.is_empty() {
+            return;
+        }
+        let name = key.to_ascii_lowercase();
+        self.message.set_header(&name, &value);
+        self.written.push(name);
+    }
+}
+
+impl<M: MessageMut + ?Sized> Writer<'_, M> {
+    /// A new `traceparent` beside an old `tracestate` would be a context nobody sent.
+    fn remove_what_was_not_written(self, fields: &[String]) {
+        for field in fields {
+            if !self.written.iter().any(|name| name.eq_ignore_ascii_case(field)) {
+                self.message.remove_header(&field.to_ascii_lowercase());
+            }
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! One pass over a message's headers, keeping what bears on tracing.
+
+use std::borrow::Cow;
+
+use opentelemetry::propagation::Extractor;
+
+use super::TraceContext;
+
+/// A header's value as the protocol has it: text or bytes.
+///
+/// ```
+/// use throughline::HeaderValue;
+///
+/// let text: HeaderValue<'_> = "00-..".into();
+/// let bytes: HeaderValue<'_> = vec![0x30, 0x30].into();
+/// # let _ = (text, bytes);
+/// ```
+#[derive(Debug, Clone)]
+pub struct HeaderValue<'m>(Cow<'m, [u8]>);
+
+impl<'m> HeaderValue<'m> {
+    /// The value as text; bytes that are not UTF-8 are none.
+    fn into_text(self) -> Option<Cow<'m, str>> {
+        match self.0 {
+            Cow::Borrowed(bytes) => std::str::from_utf8(bytes).ok().map(Cow::Borrowed),
+            Cow::Owned(bytes) => String::from_utf8(bytes).ok().map(Cow::Owned),
+        }
+    }
+}
+
+macro_rules! header_value_from {
+    ($($from:ty => $into:expr),+ $(,)?) => {$(
+        impl<'m> From<$from> for HeaderValue<'m> {
+            fn from(value: $from) -> Self {
+                Self($into(value))
+            }
+        }
+    )+};
+}
+
+header_value_from! {
+    &'m str => |value: &'m str| Cow::Borrowed(value.as_bytes()),
+    &'m String => |value: &'m String| Cow::Borrowed(value.as_bytes()),
+    &'m [u8] => Cow::Borrowed,
+    &'m Vec<u8> => |value: &'m Vec<u8>| Cow::Borrowed(value.as_slice()),
+    String => |value: String| Cow::Owned(value.into_bytes()),
+    Vec<u8> => Cow::Owned,
+}
+
+/// What to make of a header that a message has more than once with different values.
+///
+/// ```
+/// use throughline::{HeaderReader, Message, Repeats};
+///
+/// struct Record(Vec<(String, Vec<u8>)>);
+///
+/// impl Message for Record {
+///     fn headers<'m>(&'m self, reader: &mut HeaderReader<'m>) {
+///         reader.repeats(Repeats::LastCounts); // as Kafka's own clients have it
+///         for (name, value) in &self.0 {
+///             reader.header(name, value);
+///         }
+///     }
+/// }
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Repeats {
+    /// Nobody can say which is true, so none is. The default.
+    #[default]
+    NoneCounts,
+    /// The protocol's rule is that the last one stands.
+    LastCounts,
+}
+
+/// Takes a message's headers and keeps those that bear on tracing.
+///
+/// Names are matched exactly first, then without regard to ASCII case. Of a header that is there
+/// several times, identical values count once; different ones count as [`Repeats`] says, except
+/// that `tracestate` and `baggage` are lists and are joined.
+#[derive(Debug)]
+pub struct HeaderReader<'m> {
+    wanted: Wanted,
+    repeats: Repeats,
+    headers: Vec<(Cow<'m, str>, Option<Cow<'m, str>>)>,
+    context: Option<&'m TraceContext>,
+}
+
+/// Which headers are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// Only those of W3C Trace Context and Baggage.
+    W3c,
+    /// All, for a propagator that may look for any name.
+    All,
+}
+
+const W3C_NAMES: [&str; 3] = ["traceparent", "tracestate", "baggage"];
+
+impl<'m> HeaderReader<'m> {
+    pub(super) fn new(wanted: Wanted) -> Self {
+        Self { wanted, repeats: Repeats::default(), headers: Vec::new(), context: None }
+    }
+
+    /// Takes one header.
+    pub fn header(&mut self, name: &'m str, value: impl Into<HeaderValue<'m>>) {
+        if self.wants(name) {
+            self.headers.push((Cow::Borrowed(name), value.into().into_text()));
+        }
+    }
+
+    /// Takes one header whose name the message does not hold as text, but makes.
+    pub fn header_named(&mut self, name: String, value: impl Into<HeaderValue<'m>>) {
+        if self.wants(&name) {
+            self.headers.push((Cow::Owned(name), value.into().into_text()));
+        }
+    }
+
+    /// Takes a whole context, where the message holds one as it is; it goes before any header.
+    pub fn context(&mut self, context: &'m TraceContext) {
+        self.context = Some(context);
+    }
+
+    /// Says what a repeated header means in the message's protocol.
+    pub fn repeats(&mut self, repeats: Repeats) {
+        self.repeats = repeats;
+    }
+
+    fn wants(&self, name: &str) -> bool {
+        match self.wanted {
+            Wanted::W3c => W3C_NAMES.iter().any(|wanted| wanted.eq_ignore_ascii_case(name)),
+            Wanted::All => true,
+        }
+    }
+
+    pub(super) fn finish(self) -> Result<&'m TraceContext, Headers<'m>> {
+        match self.context {
+            Some(context) => Ok(context),
+            None => Err(Headers::new(self.headers, self.repeats)),
+        }
+    }
+}
+
+/// The headers of one message with repeats settled: each name once.
+pub(super) struct Headers<'m>(Vec<(Cow<'m, str>, Option<Cow<'m, str>>)>);
+
+impl<'m> Headers<'m> {
+    fn new(headers: Vec<(Cow<'m, str>, Option<Cow<'m, str>>)>, repeats: Repeats) -> Self {
+        let mut settled: Vec<(Cow<'m, str>, Option<Cow<'m, str>>)> =
+            Vec::with_capacity(headers.len());
+        for (name, value) in headers {
+            match settled.iter_mut().find(|(known, _)| *known == name) {
+                None => settled.push((name, value)),
+                Some((name, known)) => *known = settle(name, known.take(), value, repeats),
+            }
+        }
+        Self(settled)
+    }
+
+    /// The value under `name`, exactly or else without regard to case.
+    pub(super) fn value(&self, name: &str) -> Option<&str> {
+        self.entry(name)?.1.as_deref()
+    }
+
+    /// Whether a header of that name is there at all, readable or not.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.entry(name).is_some()
+    }
+
+    fn entry(&self, name: &str) -> Option<&(Cow<'m, str>, Option<Cow<'m, str>>)> {
+        let exactly = self.0.iter().find(|(known, _)| known == name);
+        exactly.or_else(|| self.0.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)))
+    }
+}
+
+impl Extractor for Headers<'_> {
+    fn get(&self, key: &str) -> Option<&str> {
+        self.value(key)
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        self.0.iter().map(|(name, _)| name.as_ref()).collect()
+    }
+}
+
+fn settle<'m>(
+    name: &str,
+    first: Option<Cow<'m, str>>,
+    second: Option<Cow<'m, str>>,
+    repeats: Repeats,
+) -> Option<Cow<'m, str>> {
+    let is_list = ["tracestate", "baggage"].iter().any(|list| list.eq_ignore_ascii_case(name));
+    match (first, second, repeats) {
+        (_, last, Repeats::LastCounts) => last,
+        (Some(first), Some(second), _) if is_list => Some(Cow::Owned(format!("{first},{second}"))),
+        (first, None, _) | (None, first, _) if is_list => first,
+        (first, second, _) if first == second => first,
+        _ => None,
+    }
+}
+
+/// What reading one message's context came to.
+#[derive(Debug, Clone)]
+pub(crate) struct Reading {
+    pub(crate) context: TraceContext,
+    /// A context was there and could not be read.
+    pub(crate) unreadable: bool,
+}

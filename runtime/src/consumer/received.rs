@@ -1,0 +1,122 @@
+//! What a handler is given: one message or a batch, read in one pass.
+
+use opentelemetry::Key;
+use opentelemetry::StringValue;
+use opentelemetry::baggage::{Baggage, BaggageExt, BaggageMetadata};
+
+use crate::carrier::{self, Agreement, Batch, Facts, Message, TraceContext};
+use crate::relation::Origins;
+
+/// One message: the marker by which it is told from a batch.
+#[derive(Debug)]
+pub struct One(());
+
+/// Several messages.
+#[derive(Debug)]
+pub struct Many(());
+
+/// Either.
+#[derive(Debug)]
+pub struct AnyNumber(());
+
+/// A message, or a batch of them. `Number` is inferred: [`One`] or [`Many`].
+///
+/// Implemented for every [`Message`] and every [`Batch`]; there is nothing to implement here.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not carry trace context",
+    label = "no headers can be read from this type",
+    note = "for a type of your own, implement `throughline::Message`, or wrap the payload in `throughline::Traced<T>` where it is sent",
+    note = "for a broker client's message type, enable throughline's feature for that client",
+    note = "where the headers are only a part of the arguments, point at them: `from = &arg.headers`"
+)]
+pub trait Receive<Number> {
+    #[doc(hidden)]
+    fn receive(&self) -> Received<'_>;
+}
+
+impl<M: Message + ?Sized> Receive<One> for M {
+    fn receive(&self) -> Received<'_> {
+        let mut received = Received::default();
+        received.take_one(self);
+        received
+    }
+}
+
+impl<B: Batch + ?Sized> Receive<Many> for B {
+    fn receive(&self) -> Received<'_> {
+        let mut received = Received { batch_size: Some(0), ..Received::default() };
+        self.each(&mut |message| received.take(message));
+        received
+    }
+}
+
+/// Which number of messages a handler allows: [`AnyNumber`] allows both, [`One`] a single message.
+#[diagnostic::on_unimplemented(
+    message = "a batch can't be continued: a span has one parent, and a batch has many senders",
+    label = "`continue` on several messages",
+    note = "write `link` instead of `continue`: the handler's span then links to every sender"
+)]
+pub trait Allows<Number> {}
+
+impl Allows<One> for One {}
+impl Allows<One> for AnyNumber {}
+impl Allows<Many> for AnyNumber {}
+
+/// What one call of a handler has received.
+#[doc(hidden)]
+#[derive(Debug, Default)]
+pub struct Received<'m> {
+    pub(super) origins: Origins<'m>,
+    pub(super) facts: Agreement<'m>,
+    /// Of a single message.
+    pub(super) context: TraceContext,
+    pub(super) batch_size: Option<usize>,
+    agreed_baggage: Option<Vec<Entry>>,
+}
+
+type Entry = (Key, (StringValue, BaggageMetadata));
+
+impl<'m> Received<'m> {
+    fn take_one<M: Message + ?Sized>(&mut self, message: &'m M) {
+        self.context = self.read(message);
+    }
+
+    fn take(&mut self, message: &'m dyn Message) {
+        let context = self.read(message);
+        self.agree_on_baggage(context.as_context().baggage());
+        self.batch_size = self.batch_size.map(|size| size + 1);
+    }
+
+    fn read<M: Message + ?Sized>(&mut self, message: &'m M) -> TraceContext {
+        let reading = carrier::read(message);
+        let mut facts = Facts::default();
+        message.describe(&mut facts);
+        self.origins.add(&reading.context.span_context(), &facts);
+        if reading.unreadable {
+            self.origins.add_unreadable();
+        }
+        self.facts.add(&facts);
+        reading.context
+    }
+
+    fn agree_on_baggage(&mut self, baggage: &Baggage) {
+        match &mut self.agreed_baggage {
+            None => self.agreed_baggage = Some(entries(baggage).collect()),
+            Some(agreed) => {
+                agreed.retain(|(key, value)| baggage.get_with_metadata(key) == Some(value))
+            }
+        }
+    }
+
+    /// The message's baggage; of a batch, what all messages agree on.
+    pub(super) fn baggage(&self) -> Vec<Entry> {
+        match &self.agreed_baggage {
+            Some(agreed) => agreed.clone(),
+            None => entries(self.context.as_context().baggage()).collect(),
+        }
+    }
+}
+
+pub(super) fn entries(baggage: &Baggage) -> impl Iterator<Item = Entry> {
+    baggage.iter().map(|(key, value)| (key.clone(), value.clone()))
+}

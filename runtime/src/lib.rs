@@ -1,0 +1,33 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod carrier;
+mod consumer;
+mod operation;
+mod outcome;
+#[doc(hidden)]
+pub mod private;
+mod producer;
+mod relation;
+mod semconv;
+mod span;
+#[cfg(feature = "testing")]
+#[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
+pub mod testing;
+
+/// Values for the fields of a span: see [`Value`].
+pub mod field {
+    pub use crate::span::{FieldValue, Value, debug, display, empty, value};
+}
+
+pub use carrier::{
+    Batch, Facts, HeaderReader, HeaderValue, Message, MessageMut, Repeats, TraceContext, Traced,
+};
+pub use consumer::{Allows, AnyNumber, Consumer, Many, One, Receive, consume};
+pub use outcome::{IntoOutcome, Outcome};
+pub use producer::{Existing, Producer, produce};
+pub use relation::Relation;
+pub use span::{ActiveSpan, Run, Site, Value};
+#[cfg(feature = "macros")]
+#[cfg_attr(docsrs, doc(cfg(feature = "macros")))]
+pub use throughline_macros::{async_consumer, async_producer};

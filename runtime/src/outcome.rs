@@ -1,0 +1,292 @@
+//! How a handler ended, as a span tells it.
+
+use std::any::type_name;
+use std::borrow::Cow;
+use std::fmt::{Debug, Display};
+
+use crate::semconv::error_type;
+
+/// How a handler ended.
+///
+/// Success leaves the span's status unset, as the conventions ask (section "Recording errors").
+///
+/// ```
+/// use throughline::Outcome;
+///
+/// let refused = Outcome::error("card_refused").describe("the bank said no");
+/// assert!(refused.is_error());
+/// assert!(!Outcome::ok().is_error());
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome(Option<Failure>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) error_type: Cow<'static, str>,
+    pub(crate) description: Cow<'static, str>,
+}
+
+impl Outcome {
+    /// It did what it was to do.
+    pub fn ok() -> Self {
+        Self(None)
+    }
+
+    /// It failed. `error_type` becomes `error.type` and must be one of few values: a type's name,
+    /// a code, never a text with ids in it.
+    pub fn error(error_type: impl Into<Cow<'static, str>>) -> Self {
+        Self(Some(Failure { error_type: error_type.into(), description: Cow::Borrowed("") }))
+    }
+
+    /// Adds what a person wants to read about the failure. Has no effect on a success.
+    #[must_use]
+    pub fn describe(mut self, description: impl Into<Cow<'static, str>>) -> Self {
+        if let Some(failure) = &mut self.0 {
+            failure.description = description.into();
+        }
+        self
+    }
+
+    /// Whether it failed.
+    pub fn is_error(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// The outcome of an error that can be displayed, named after its own type.
+    ///
+    /// ```
+    /// use throughline::Outcome;
+    /// let error = "x".parse::<u8>().unwrap_err();
+    /// assert_eq!(
+    ///     Outcome::of_error(&error),
+    ///     Outcome::error("ParseIntError").describe("invalid digit found in string"),
+    /// );
+    /// ```
+    pub fn of_error<E: Display + ?Sized>(error: &E) -> Self {
+        Self::error(error_type_name::<E>()).describe(error.to_string())
+    }
+
+    pub(crate) fn panicked() -> Self {
+        Self::error(error_type::PANIC)
+    }
+
+    pub(crate) fn cancelled() -> Self {
+        Self::error(error_type::CANCELLED)
+    }
+
+    pub(crate) fn into_failure(self) -> Option<Failure> {
+        self.0
+    }
+
+    pub(crate) fn of_debug_error<E: Debug + ?Sized>(error: &E) -> Self {
+        Self::error(error_type_name::<E>()).describe(format!("{error:?}"))
+    }
+
+    pub(crate) fn of_silent_error<E: ?Sized>() -> Self {
+        Self::error(error_type_name::<E>())
+    }
+}
+
+/// A value that says how the handler which returned it ended.
+///
+/// Implement it for a result type of your own, so that its failures show as such:
+///
+/// ```
+/// use throughline::{IntoOutcome, Outcome};
+///
+/// enum Reply {
+///     Ack,
+///     Reject(&'static str),
+/// }
+///
+/// impl IntoOutcome for Reply {
+///     fn outcome(&self) -> Outcome {
+///         match self {
+///             Reply::Ack => Outcome::ok(),
+///             Reply::Reject(why) => Outcome::error("rejected").describe(*why),
+///         }
+///     }
+/// }
+/// # assert!(Reply::Reject("full").outcome().is_error() && !Reply::Ack.outcome().is_error());
+/// ```
+///
+/// Implemented for an error type, it names the `error.type` of every `Result` that fails with it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not say how the handler ended",
+    label = "this result has no outcome",
+    note = "implement `throughline::IntoOutcome` for it, or end the span yourself: `let mut span = ..start(&message); .. span.finish(Outcome::ok())`"
+)]
+pub trait IntoOutcome {
+    /// How the handler ended.
+    fn outcome(&self) -> Outcome;
+}
+
+impl IntoOutcome for () {
+    fn outcome(&self) -> Outcome {
+        Outcome::ok()
+    }
+}
+
+/// `None` is an answer, not an error.
+impl<T> IntoOutcome for Option<T> {
+    fn outcome(&self) -> Outcome {
+        Outcome::ok()
+    }
+}
+
+impl<T, E: Display> IntoOutcome for Result<T, E> {
+    fn outcome(&self) -> Outcome {
+        self.as_ref().map_or_else(Outcome::of_error, |_| Outcome::ok())
+    }
+}
+
+/// A type's own name without path and generics; `_OTHER` for types that stand for any error.
+fn error_type_name<E: ?Sized>() -> &'static str {
+    let full = type_name::<E>().trim_start_matches("&mut ").trim_start_matches('&');
+    let path = full.split('<').next().unwrap_or(full);
+    let stands_for_any = path.starts_with("dyn ")
+        || path.starts_with('(')
+        || path.starts_with('[')
+        || path.ends_with("boxed::Box")
+        || ["anyhow::", "eyre::", "color_eyre::"].iter().any(|library| path.starts_with(library));
+    if stands_for_any {
+        return error_type::OTHER;
+    }
+    path.rsplit("::").next().unwrap_or(path)
+}
+
+/// Finds what a value can say about its outcome, by how often the probe has to be dereferenced:
+/// the most telling first. Generated code calls it through [`outcome!`](crate::outcome).
+pub mod probe {
+    use super::{Debug, IntoOutcome, Outcome};
+
+    /// A value that is being asked.
+    #[derive(Debug)]
+    pub struct Probe<'v, T: ?Sized>(pub &'v T);
+
+    /// The error says it itself.
+    pub trait ErrorSays {
+        /// How the handler ended.
+        fn outcome(&self) -> Outcome;
+    }
+
+    impl<T, E: IntoOutcome> ErrorSays for &&&&Probe<'_, Result<T, E>> {
+        fn outcome(&self) -> Outcome {
+            self.0.as_ref().map_or_else(IntoOutcome::outcome, |_| Outcome::ok())
+        }
+    }
+
+    /// The value says it itself, or its error can be displayed.
+    pub trait ValueSays {
+        /// How the handler ended.
+        fn outcome(&self) -> Outcome;
+    }
+
+    impl<T: IntoOutcome> ValueSays for &&&Probe<'_, T> {
+        fn outcome(&self) -> Outcome {
+            self.0.outcome()
+        }
+    }
+
+    /// The error can be debugged only.
+    pub trait ErrorIsDebug {
+        /// How the handler ended.
+        fn outcome(&self) -> Outcome;
+    }
+
+    impl<T, E: Debug> ErrorIsDebug for &&Probe<'_, Result<T, E>> {
+        fn outcome(&self) -> Outcome {
+            self.0.as_ref().map_or_else(Outcome::of_debug_error, |_| Outcome::ok())
+        }
+    }
+
+    /// The error can do nothing.
+    pub trait ErrorIsSilent {
+        /// How the handler ended.
+        fn outcome(&self) -> Outcome;
+    }
+
+    impl<T, E> ErrorIsSilent for &Probe<'_, Result<T, E>> {
+        fn outcome(&self) -> Outcome {
+            self.0.as_ref().map_or_else(|_| Outcome::of_silent_error::<E>(), |_| Outcome::ok())
+        }
+    }
+
+    /// Anything else has come to an end, and that is all there is to say.
+    pub trait Returned {
+        /// How the handler ended.
+        fn outcome(&self) -> Outcome;
+    }
+
+    impl<T: ?Sized> Returned for Probe<'_, T> {
+        fn outcome(&self) -> Outcome {
+            Outcome::ok()
+        }
+    }
+}
+
+/// The [`Outcome`] of any value: what its error says, or the value itself, or that it returned.
+///
+/// ```
+/// use throughline::{Outcome, outcome};
+///
+/// struct Silent;
+/// assert_eq!(outcome!(&Err::<(), _>(Silent)), Outcome::error("Silent"));
+/// assert_eq!(outcome!(&Err::<(), _>("no")), Outcome::error("str").describe("no"));
+/// assert_eq!(outcome!(&42), Outcome::ok());
+/// ```
+#[macro_export]
+macro_rules! outcome {
+    ($value:expr) => {{
+        #[allow(unused_imports)]
+        use $crate::private::probe::{
+            ErrorIsDebug as _, ErrorIsSilent as _, ErrorSays as _, Returned as _, ValueSays as _,
+        };
+        (&&&&&$crate::private::probe::Probe($value)).outcome()
+    }};
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn error_types_are_named_without_path_and_generics() {
+        struct Wrapper<T>(T);
+        let _ = Wrapper(1);
+        assert_eq!(error_type_name::<std::num::ParseIntError>(), "ParseIntError");
+        assert_eq!(error_type_name::<Wrapper<Vec<std::num::ParseIntError>>>(), "Wrapper");
+        assert_eq!(error_type_name::<&std::fmt::Error>(), "Error");
+        assert_eq!(error_type_name::<String>(), "String");
+        assert_eq!(error_type_name::<Box<dyn std::error::Error + Send>>(), "_OTHER");
+        assert_eq!(error_type_name::<dyn std::error::Error>(), "_OTHER");
+        assert_eq!(error_type_name::<&(dyn std::error::Error + 'static)>(), "_OTHER");
+        assert_eq!(error_type_name::<(u8, u8)>(), "_OTHER");
+    }
+
+    #[test]
+    fn the_most_telling_answer_is_taken() {
+        #[derive(Debug)]
+        struct OnlyDebug;
+        struct Code;
+        impl IntoOutcome for Code {
+            fn outcome(&self) -> Outcome {
+                Outcome::error("code_7")
+            }
+        }
+        let by_display = "x".parse::<u8>();
+        assert_eq!(
+            outcome!(&by_display),
+            Outcome::error("ParseIntError").describe("invalid digit found in string")
+        );
+        assert_eq!(
+            outcome!(&Err::<(), _>(OnlyDebug)),
+            Outcome::error("OnlyDebug").describe("OnlyDebug")
+        );
+        assert_eq!(outcome!(&Err::<(), _>(Code)), Outcome::error("code_7"));
+        assert_eq!(outcome!(&Code), Outcome::error("code_7"));
+        assert_eq!(outcome!(&None::<u8>), Outcome::ok());
+        assert_eq!(outcome!(&()), Outcome::ok());
+        assert_eq!(outcome!(&Ok::<_, OnlyDebug>(1)), Outcome::ok());
+    }
+}

@@ -1,0 +1,5 @@
+//! The only door for generated code. Not part of the public API.
+
+pub use crate::outcome::probe;
+#[cfg(feature = "tracing")]
+pub use tracing;

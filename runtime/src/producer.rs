@@ -1,0 +1,171 @@
+//! A producer's span, and its context written into the message.
+
+use std::borrow::Cow;
+
+use opentelemetry::KeyValue;
+use opentelemetry::trace::{Link, SpanContext, SpanKind, TraceContextExt};
+
+use crate::carrier::{self, Agreement, Facts, MessageMut, TraceContext};
+use crate::operation::Operation;
+use crate::outcome::IntoOutcome;
+use crate::semconv::{key, operation};
+use crate::span::{
+    ActiveSpan, Draft, FieldValue, Lineage, Running, Site, current_context,
+    is_origin_of_the_running_handler,
+};
+
+/// Begins a producer's span without a macro.
+///
+/// ```
+/// use std::collections::HashMap;
+///
+/// let mut headers = HashMap::<String, String>::new();
+/// let sent: Result<(), std::fmt::Error> = throughline::produce("publish_order")
+///     .destination("orders")
+///     .run_sync(&mut headers, |headers| {
+///         // hand them to the broker's client
+///         let _ = headers;
+///         Ok(())
+///     });
+/// # assert!(sent.is_ok());
+/// ```
+pub fn produce(site: impl Into<Site>) -> Producer<'static> {
+    Producer { operation: Operation::new(site.into()), existing: None }
+}
+
+/// What to do with a context that a message carries already when it is sent.
+///
+/// Unless told, one that somebody chose is kept, and one that was only captured or forwarded (the
+/// ambient span's, or an origin of the running handler) is replaced.
+///
+/// ```
+/// use throughline::{Existing, TraceContext, Traced};
+///
+/// let mut order = Traced::with_context("two lemons", TraceContext::default());
+/// let span = throughline::produce("publish").existing(Existing::Replace).start(&mut order);
+/// span.finish(throughline::Outcome::ok());
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Existing {
+    /// It stays in the message, and the producer's span links to it.
+    Keep,
+    /// The producer's own is written in its place.
+    Replace,
+}
+
+/// A producer's span that is being described: see [`produce`].
+#[derive(Debug)]
+#[must_use = "nothing happens until it is started or run"]
+pub struct Producer<'a> {
+    operation: Operation<'a>,
+    existing: Option<Existing>,
+}
+
+impl<'a> Producer<'a> {
+    crate::operation::setters!();
+
+    /// The user's own fields, by the names and in the order of the [`Site`].
+    pub fn fields<'b>(self, fields: &'b [(&'static str, FieldValue<'b>)]) -> Producer<'b>
+    where
+        'a: 'b,
+    {
+        let Self { operation, existing } = self;
+        Producer { operation: Operation { fields, ..operation }, existing }
+    }
+
+    /// What to do with a context that the message carries already.
+    pub fn existing(mut self, existing: Existing) -> Self {
+        self.existing = Some(existing);
+        self
+    }
+
+    /// Starts the span and writes its context into `message`. Where no span is made, the ambient
+    /// context is written all the same.
+    pub fn start<M: MessageMut + ?Sized>(self, message: &mut M) -> ActiveSpan {
+        let existing = carrier::read(message).context.span_context();
+        let ambient = current_context();
+        let keeps = self.keeps(&existing, ambient.span().span_context());
+        let mut span = self.draft(message, keeps.then_some(existing), ambient).start();
+        if !keeps {
+            let context = TraceContext::detached(&span.context());
+            if !context.is_empty() || !TraceContext::read_from(message).is_empty() {
+                context.write_to(message);
+            }
+        }
+        span
+    }
+
+    /// Runs `future` inside the span, with the message as it is sent.
+    pub async fn run<M, F>(self, message: &mut M, send: impl FnOnce(&mut M) -> F) -> F::Output
+    where
+        M: MessageMut + ?Sized,
+        F: Future<Output: IntoOutcome>,
+    {
+        let mut span = self.start(message);
+        let sending = span.run_sync(|| send(message));
+        let result = span.run(sending).await;
+        span.finish(result.outcome());
+        result
+    }
+
+    /// Runs `send` inside the span, with the message as it is sent.
+    pub fn run_sync<M, R>(self, message: &mut M, send: impl FnOnce(&mut M) -> R) -> R
+    where
+        M: MessageMut + ?Sized,
+        R: IntoOutcome,
+    {
+        let mut span = self.start(message);
+        let result = span.run_sync(|| send(message));
+        span.finish(result.outcome());
+        result
+    }
+
+    fn keeps(&self, existing: &SpanContext, ambient: &SpanContext) -> bool {
+        if !existing.is_valid() {
+            return false;
+        }
+        let was_not_chosen = || {
+            let is_ambient = existing.span_id() == ambient.span_id()
+                && existing.trace_id() == ambient.trace_id();
+            is_ambient || is_origin_of_the_running_handler(existing)
+        };
+        match self.existing {
+            Some(existing) => existing == Existing::Keep,
+            None => !was_not_chosen(),
+        }
+    }
+
+    fn draft<M: MessageMut + ?Sized>(
+        self,
+        message: &M,
+        kept: Option<SpanContext>,
+        ambient: opentelemetry::Context,
+    ) -> Draft<'a> {
+        let operation = self.operation;
+        let mut told = Facts::default();
+        message.describe(&mut told);
+        let mut facts = Agreement::default();
+        facts.add(&told);
+        facts.overrule(operation.system.clone(), operation.destination.clone());
+        let names = operation.names(operation::SEND, facts.destination_for_a_name());
+        let mut attributes = vec![
+            KeyValue::new(key::OPERATION_NAME, names.operation),
+            KeyValue::new(key::OPERATION_TYPE, operation::SEND),
+            KeyValue::new(key::FUNCTION_NAME, operation.site.qualified_function),
+        ];
+        attributes.extend(facts.attributes());
+        Draft {
+            site: operation.site,
+            name: names.span,
+            // Only the span whose context goes into the message is its producer.
+            kind: if kept.is_some() { SpanKind::Client } else { SpanKind::Producer },
+            parent: ambient,
+            lineage: Lineage::Contextual,
+            links: kept.into_iter().map(Link::with_context).collect(),
+            attributes,
+            fields: operation.fields,
+            running: Running::default(),
+        }
+    }
+}

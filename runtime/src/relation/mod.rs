@@ -1,0 +1,203 @@
+//! How a handler's span relates to the spans that sent its messages: the table of relations as
+//! code. Nothing here does anything; it only decides.
+
+mod origins;
+
+use opentelemetry::trace::SpanContext;
+
+pub(crate) use origins::Origins;
+
+/// How many links a span gets: the SDK's own default limit, past which it drops them silently.
+pub(crate) const MAX_LINKS: usize = 128;
+
+/// How the span of a handler relates to the span that sent the message.
+///
+/// Usually it is written on the handler, `#[async_consumer(link)]`. Where it is known only at run
+/// time, `mode = EXPR` takes a `Relation`:
+///
+/// ```
+/// use throughline::Relation;
+///
+/// fn relation_for(tenant: &str) -> Relation {
+///     if tenant == "partner" { Relation::IGNORE } else { Relation::CONTINUE }
+/// }
+/// assert_ne!(relation_for("partner"), relation_for("us"));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Relation {
+    kind: Kind,
+    nested: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Kind {
+    Link,
+    Continue,
+    Ignore,
+}
+
+impl Relation {
+    /// The handler's span is the root of its own trace, with a link back to each sender.
+    pub const LINK: Self = Self { kind: Kind::Link, nested: false };
+
+    /// The handler's span is a child of the sender's, in the sender's trace. On a batch, which has
+    /// many senders, it links.
+    pub const CONTINUE: Self = Self { kind: Kind::Continue, nested: false };
+
+    /// The message's context is not looked at: for senders that are not trusted.
+    pub const IGNORE: Self = Self { kind: Kind::Ignore, nested: false };
+
+    /// A [`LINK`](Self::LINK) whose span stays under the span that is active where the handler
+    /// starts. The other relations are as they were.
+    ///
+    /// ```
+    /// use throughline::Relation;
+    /// assert_ne!(Relation::LINK.nested(), Relation::LINK);
+    /// assert_eq!(Relation::CONTINUE.nested(), Relation::CONTINUE);
+    /// ```
+    #[must_use]
+    pub const fn nested(mut self) -> Self {
+        self.nested = matches!(self.kind, Kind::Link);
+        self
+    }
+}
+
+impl Kind {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Kind::Link => "link",
+            Kind::Continue => "continue",
+            Kind::Ignore => "ignore",
+        }
+    }
+}
+
+/// What a handler finds when it starts.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Situation<'s> {
+    pub(crate) origins: &'s Origins<'s>,
+    pub(crate) ambient: &'s SpanContext,
+    pub(crate) is_batch: bool,
+}
+
+/// Where the handler's span belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Placement {
+    pub(crate) kind: Kind,
+    pub(crate) reason: Option<Reason>,
+    pub(crate) parent: Parent,
+    pub(crate) baggage: Baggage,
+    /// The first so many of the distinct origins get a link.
+    pub(crate) origins_linked: usize,
+    pub(crate) ambient_linked: bool,
+    /// Distinct origins that get none, because a span takes only so many.
+    pub(crate) left_out: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Parent {
+    None,
+    Ambient,
+    Origin,
+}
+
+/// Whose baggage the handler works under.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Baggage {
+    None,
+    /// The message's; of a batch, what all messages agree on.
+    Message,
+    /// The ambient one, with the message's over it.
+    AmbientThenMessage,
+}
+
+/// Why a relation is not simply what was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reason {
+    Batch,
+    NoContext,
+    Unreadable,
+}
+
+impl Reason {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Reason::Batch => "batch",
+            Reason::NoContext => "no_context",
+            Reason::Unreadable => "unreadable",
+        }
+    }
+}
+
+impl Relation {
+    /// The table of relations, row by row.
+    pub(crate) fn place(self, situation: Situation<'_>) -> Placement {
+        let Situation { origins, ambient, is_batch } = situation;
+        let lacking = missing_context(origins);
+        match self.kind {
+            Kind::Ignore => Placement {
+                parent: Parent::None,
+                baggage: Baggage::None,
+                ..Placement::linking(Kind::Ignore, None, 0, ambient.is_valid())
+            },
+            // A span has one parent.
+            Kind::Continue if is_batch => {
+                Placement { reason: Some(Reason::Batch), ..Relation::LINK.place(situation) }
+            }
+            Kind::Continue => Placement {
+                parent: if origins.is_empty() { Parent::None } else { Parent::Origin },
+                ..Placement::linking(
+                    Kind::Continue,
+                    lacking,
+                    origins.distinct(),
+                    links_ambient(origins, ambient),
+                )
+            },
+            Kind::Link if self.nested => Placement {
+                parent: if ambient.is_valid() { Parent::Ambient } else { Parent::None },
+                baggage: Baggage::AmbientThenMessage,
+                ..Placement::linking(Kind::Link, lacking, origins.distinct(), false)
+            },
+            Kind::Link => Placement::linking(
+                Kind::Link,
+                lacking,
+                origins.distinct(),
+                links_ambient(origins, ambient),
+            ),
+        }
+    }
+}
+
+impl Placement {
+    /// A root with as many links as a span takes: origins in order, room kept for the ambient span.
+    fn linking(kind: Kind, reason: Option<Reason>, origins: usize, ambient_linked: bool) -> Self {
+        let room = MAX_LINKS - usize::from(ambient_linked);
+        Self {
+            kind,
+            reason,
+            parent: Parent::None,
+            baggage: Baggage::Message,
+            origins_linked: origins.min(room),
+            ambient_linked,
+            left_out: origins.saturating_sub(room),
+        }
+    }
+}
+
+/// An ambient span that is an origin as well has its link already.
+fn links_ambient(origins: &Origins<'_>, ambient: &SpanContext) -> bool {
+    ambient.is_valid() && !origins.has(ambient)
+}
+
+fn missing_context(origins: &Origins<'_>) -> Option<Reason> {
+    if origins.unreadable() > 0 {
+        Some(Reason::Unreadable)
+    } else if origins.is_empty() {
+        Some(Reason::NoContext)
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,75 @@
+//! Who sent the messages of one call: each distinct origin once.
+
+use std::collections::HashSet;
+
+use opentelemetry::trace::{SpanContext, SpanId, TraceId};
+
+use super::MAX_LINKS;
+use crate::carrier::{Agreement, Facts};
+
+/// The distinct origins of a message or a batch, in order.
+#[derive(Debug, Default)]
+pub(crate) struct Origins<'m> {
+    /// No more than a span can link to.
+    kept: Vec<Origin<'m>>,
+    /// Told apart only once there are too many to look through.
+    seen: HashSet<(TraceId, SpanId)>,
+    distinct: usize,
+    unreadable: usize,
+}
+
+/// One origin, and what the messages that it sent agree on.
+#[derive(Debug)]
+pub(crate) struct Origin<'m> {
+    pub(crate) context: SpanContext,
+    pub(crate) messages: usize,
+    pub(crate) facts: Agreement<'m>,
+}
+
+impl<'m> Origins<'m> {
+    /// Takes the origin of one more message. An invalid one is none.
+    pub(crate) fn add(&mut self, origin: &SpanContext, facts: &Facts<'m>) {
+        if !origin.is_valid() {
+            return;
+        }
+        if let Some(known) = self.kept.iter_mut().find(|kept| same_span(&kept.context, origin)) {
+            known.messages += 1;
+            known.facts.add(facts);
+        } else if self.kept.len() < MAX_LINKS {
+            self.distinct += 1;
+            let mut agreement = Agreement::default();
+            agreement.add(facts);
+            self.kept.push(Origin { context: origin.clone(), messages: 1, facts: agreement });
+        } else if self.seen.insert((origin.trace_id(), origin.span_id())) {
+            self.distinct += 1;
+        }
+    }
+
+    pub(crate) fn add_unreadable(&mut self) {
+        self.unreadable += 1;
+    }
+
+    pub(crate) fn unreadable(&self) -> usize {
+        self.unreadable
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.kept.is_empty()
+    }
+
+    pub(crate) fn distinct(&self) -> usize {
+        self.distinct
+    }
+
+    pub(crate) fn has(&self, span: &SpanContext) -> bool {
+        self.kept.iter().any(|origin| same_span(&origin.context, span))
+    }
+
+    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = &Origin<'m>> {
+        self.kept.iter()
+    }
+}
+
+fn same_span(one: &SpanContext, other: &SpanContext) -> bool {
+    one.span_id() == other.span_id() && one.trace_id() == other.trace_id()
+}

@@ -1,0 +1,79 @@
+//! Every name throughline puts on a span: attribute keys, values, span names and the scope.
+//!
+//! From the OpenTelemetry semantic conventions v1.44.0, section "Messaging spans"; what has no name
+//! there stands under `throughline.`. These names are under semver.
+
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use opentelemetry::InstrumentationScope;
+
+/// The release of the conventions that the spans follow.
+pub(crate) const SCHEMA_URL: &str = "https://opentelemetry.io/schemas/1.44.0";
+
+/// Attribute keys.
+pub(crate) mod key {
+    pub(crate) const SYSTEM: &str = "messaging.system";
+    pub(crate) const OPERATION_NAME: &str = "messaging.operation.name";
+    pub(crate) const OPERATION_TYPE: &str = "messaging.operation.type";
+    pub(crate) const DESTINATION_NAME: &str = "messaging.destination.name";
+    pub(crate) const DESTINATION_TEMPLATE: &str = "messaging.destination.template";
+    pub(crate) const BATCH_MESSAGE_COUNT: &str = "messaging.batch.message_count";
+    pub(crate) const MESSAGE_ID: &str = "messaging.message.id";
+    pub(crate) const CONVERSATION_ID: &str = "messaging.message.conversation_id";
+    pub(crate) const BODY_SIZE: &str = "messaging.message.body.size";
+    pub(crate) const ERROR_TYPE: &str = "error.type";
+    pub(crate) const FUNCTION_NAME: &str = "code.function.name";
+
+    /// How the handler relates to its origins: `continue`, `link` or `ignore`.
+    pub(crate) const RELATION_KIND: &str = "throughline.relation.kind";
+    /// Why that is not simply what was written.
+    pub(crate) const RELATION_REASON: &str = "throughline.relation.reason";
+    /// What a link leads to, when not to an origin.
+    pub(crate) const LINK_ROLE: &str = "throughline.link.role";
+    /// How many messages of a batch share the origin that a link leads to.
+    pub(crate) const LINK_MESSAGE_COUNT: &str = "throughline.link.message_count";
+    /// How many origins have no link because the span has all it may have.
+    pub(crate) const LINKS_LEFT_OUT: &str = "throughline.links.left_out";
+    /// Seconds from sent to handled, never negative.
+    pub(crate) const MESSAGE_AGE: &str = "throughline.message.age";
+    /// Which delivery this is, counted from 1.
+    pub(crate) const MESSAGE_ATTEMPT: &str = "throughline.message.attempt";
+}
+
+/// Values of `messaging.operation.type`, which are the default operation names as well.
+pub(crate) mod operation {
+    pub(crate) const PROCESS: &str = "process";
+    pub(crate) const SEND: &str = "send";
+}
+
+/// Values of `messaging.system` for what the conventions have no name for.
+pub(crate) mod system {
+    pub(crate) const IN_PROCESS: &str = "in_process";
+}
+
+/// Values of `error.type` that name no error type.
+pub(crate) mod error_type {
+    pub(crate) const OTHER: &str = "_OTHER";
+    pub(crate) const PANIC: &str = "panic";
+    pub(crate) const CANCELLED: &str = "cancelled";
+}
+
+/// Who made a span: name, version and schema in one place.
+pub(crate) fn scope() -> InstrumentationScope {
+    static SCOPE: LazyLock<InstrumentationScope> = LazyLock::new(|| {
+        InstrumentationScope::builder(env!("CARGO_PKG_NAME"))
+            .with_version(env!("CARGO_PKG_VERSION"))
+            .with_schema_url(SCHEMA_URL)
+            .build()
+    });
+    SCOPE.clone()
+}
+
+/// `{operation} {destination}`, or the operation alone.
+pub(crate) fn span_name(operation: &str, destination: Option<&str>) -> Cow<'static, str> {
+    match destination {
+        Some(destination) => Cow::Owned(format!("{operation} {destination}")),
+        None => Cow::Owned(operation.to_owned()),
+    }
+}

@@ -1,0 +1,180 @@
+//! The span made through `tracing`, where an OpenTelemetry layer listens.
+//!
+//! Which of the two worlds a span belongs to shows by what the layer answers and by what entering
+//! the span changes; there is no switch to set.
+
+mod listening;
+
+use std::cell::Cell;
+
+use opentelemetry::baggage::BaggageExt;
+use opentelemetry::trace::{Link, SpanBuilder, SpanContext, SpanKind, TraceContextExt};
+use opentelemetry::{Context, KeyValue};
+use tracing::level_filters::{LevelFilter, STATIC_MAX_LEVEL};
+use tracing::{Span, Value, callsite::Callsite};
+use tracing_opentelemetry::{OpenTelemetrySpanExt, SetParentError};
+
+use super::{ActiveSpan, Draft, Lineage, Site, otel, same_span};
+
+thread_local! {
+    /// Whether a bridge has answered on this thread: then a root can be made as one.
+    static BRIDGE_HAS_ANSWERED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// What is left to find out when the span is entered for the first time.
+pub(super) enum Undecided {
+    /// A bridge took the parent and the links, or a per-layer filter hides the span from it.
+    Answered { passes_through: Context },
+    /// No bridge was found: one may be behind a `reload` layer, or there is none.
+    NotFound { builder: SpanBuilder, parent: Context, root: bool },
+}
+
+pub(super) struct Decided {
+    pub(super) own: Option<Context>,
+    pub(super) attach: Option<Context>,
+    pub(super) ends_here: bool,
+}
+
+/// Makes the span of `draft`, through `tracing` if it is wanted there.
+pub(super) fn start(mut draft: Draft<'_>, active: &mut ActiveSpan) {
+    if !is_enabled(draft.site) {
+        if listening::a_bridge_listens() {
+            // Filtered out on purpose.
+            active.attach = Some(draft.parent);
+        } else {
+            otel::start(draft, active);
+        }
+        return;
+    }
+    active.tracing = make(&mut draft);
+    active.undecided = Some(match active.tracing.set_parent(draft.parent.clone()) {
+        Ok(()) | Err(SetParentError::AlreadyStarted) => {
+            for Link { span_context, attributes, .. } in draft.links {
+                active.tracing.add_link_with_attributes(span_context, attributes);
+            }
+            for KeyValue { key, value, .. } in draft.attributes {
+                active.tracing.set_attribute(key, value);
+            }
+            Undecided::Answered { passes_through: draft.parent }
+        }
+        Err(SetParentError::LayerNotFound | SetParentError::SpanDisabled) => {
+            BRIDGE_HAS_ANSWERED.set(false);
+            let field_attributes = draft.take_field_attributes();
+            Undecided::NotFound {
+                root: draft.lineage == Lineage::Root
+                    && !draft.parent.span().span_context().is_valid(),
+                builder: SpanBuilder {
+                    span_kind: Some(draft.kind),
+                    name: draft.name,
+                    attributes: Some([draft.attributes, field_attributes].concat()),
+                    links: Some(draft.links),
+                    ..SpanBuilder::default()
+                },
+                parent: draft.parent,
+            }
+        }
+    });
+}
+
+/// As `tracing`'s own macros ask, cheapest question first.
+fn is_enabled(site: Site) -> bool {
+    let metadata = site.callsite.metadata();
+    if *metadata.level() > STATIC_MAX_LEVEL || *metadata.level() > LevelFilter::current() {
+        return false;
+    }
+    let interest = site.callsite.interest();
+    !interest.is_never()
+        && (interest.is_always() || tracing::dispatcher::get_default(|it| it.enabled(metadata)))
+}
+
+/// The `tracing` span of `draft`.
+fn make(draft: &mut Draft<'_>) -> Span {
+    let metadata = draft.site.callsite.metadata();
+    let name = (draft.name != metadata.name()).then_some(draft.name.as_ref());
+    let kind = kind_as_str(&draft.kind);
+    let mut values: Vec<Option<&dyn Value>> = Vec::with_capacity(metadata.fields().len());
+    values.push(name.as_ref().map(|name| name as &dyn Value));
+    values.push(Some(&kind));
+    values.extend(draft.fields.iter().map(|(_, value)| value.as_tracing()));
+    // A site that was made of a name alone has no fields of its own.
+    let undeclared = values.len() > metadata.fields().len();
+    values.resize(metadata.fields().len(), None);
+    let values = metadata.fields().value_set_all(&values);
+
+    let wants_parent = draft.parent.span().span_context().is_valid();
+    let span = if draft.lineage == Lineage::Root && (!wants_parent || BRIDGE_HAS_ANSWERED.get()) {
+        Span::new_root(metadata, &values)
+    } else {
+        // Behind a `reload` layer a bridge can be told the parent in no other way.
+        let _attached = draft.parent.clone().attach();
+        Span::new(metadata, &values)
+    };
+    if undeclared {
+        let attributes = draft.take_field_attributes();
+        draft.attributes.extend(attributes);
+    }
+    span
+}
+
+fn kind_as_str(kind: &SpanKind) -> &'static str {
+    match kind {
+        SpanKind::Client => "client",
+        SpanKind::Server => "server",
+        SpanKind::Producer => "producer",
+        SpanKind::Consumer => "consumer",
+        SpanKind::Internal => "internal",
+    }
+}
+
+impl Undecided {
+    /// Called inside `span` when it is entered for the first time; `before` was current outside.
+    pub(super) fn decide(self, span: &Span, before: &SpanContext) -> Decided {
+        let entering_made_it_current = Context::map_current(|current| {
+            let current = current.span();
+            let now = current.span_context();
+            now.is_valid() && !same_span(now, before)
+        });
+        match self {
+            Self::Answered { .. } if entering_made_it_current => {
+                BRIDGE_HAS_ANSWERED.set(true);
+                Decided { own: Some(Context::current()), attach: None, ends_here: false }
+            }
+            Self::Answered { passes_through } => {
+                let own = span.context();
+                if own.span().span_context().is_valid() {
+                    // A bridge without context activation.
+                    BRIDGE_HAS_ANSWERED.set(true);
+                    Decided { own: Some(own.clone()), attach: Some(own), ends_here: false }
+                } else {
+                    // A per-layer filter hides the span: there is none, and the context passes.
+                    Decided { own: None, attach: Some(passes_through), ends_here: false }
+                }
+            }
+            Self::NotFound { builder, parent, root } if entering_made_it_current => {
+                behind_reload(builder, &parent, root)
+            }
+            Self::NotFound { builder, parent, .. } => {
+                let made = otel::build(builder, parent);
+                Decided { own: made.own, attach: made.attach, ends_here: true }
+            }
+        }
+    }
+}
+
+/// A bridge behind a `reload` layer has made the span, with the right parent; it can be reached
+/// only through the context that it made current.
+fn behind_reload(builder: SpanBuilder, parent: &Context, root: bool) -> Decided {
+    let own = Context::current();
+    for Link { span_context, attributes, .. } in builder.links.unwrap_or_default() {
+        own.span().add_link(span_context, attributes);
+    }
+    own.span().set_attributes(builder.attributes.unwrap_or_default());
+    // A `tracing` root begins with an empty context: the baggage has to be put back.
+    let lost_baggage = root && !parent.baggage().is_empty();
+    let attach = lost_baggage.then(|| own.with_baggage(copied(parent)));
+    Decided { own: Some(own), attach, ends_here: false }
+}
+
+fn copied(context: &Context) -> opentelemetry::baggage::Baggage {
+    context.baggage().iter().map(|(key, value)| (key.clone(), value.clone())).collect()
+}

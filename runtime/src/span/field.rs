@@ -1,0 +1,193 @@
+//! The values of a user's own fields, borrowed, and evaluated only where something records them.
+
+use std::fmt::{self, Debug, Display};
+
+use opentelemetry::KeyValue;
+
+/// A value for `fields(..)`.
+///
+/// ```
+/// use throughline::field;
+///
+/// let id = 7;
+/// let fields = [("order.id", field::value(&id)), ("customer", field::display(&"ann"))];
+/// # let _ = fields;
+/// ```
+#[derive(Debug)]
+pub struct FieldValue<'a>(Inner<'a>);
+
+#[cfg(feature = "tracing")]
+type Displayed<'a> = tracing::field::DisplayValue<&'a dyn Display>;
+#[cfg(feature = "tracing")]
+type Debugged<'a> = tracing::field::DebugValue<&'a dyn Debug>;
+
+enum Inner<'a> {
+    Empty,
+    Str(&'a str),
+    I64(i64),
+    U64(u64),
+    F64(f64),
+    Bool(bool),
+    #[cfg(feature = "tracing")]
+    Display(Displayed<'a>),
+    #[cfg(feature = "tracing")]
+    Debug(Debugged<'a>),
+    #[cfg(not(feature = "tracing"))]
+    Display(&'a dyn Display),
+    #[cfg(not(feature = "tracing"))]
+    Debug(&'a dyn Debug),
+}
+
+impl Debug for Inner<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("empty"),
+            Self::Str(value) => Debug::fmt(value, f),
+            Self::I64(value) => Debug::fmt(value, f),
+            Self::U64(value) => Debug::fmt(value, f),
+            Self::F64(value) => Debug::fmt(value, f),
+            Self::Bool(value) => Debug::fmt(value, f),
+            Self::Display(value) => Display::fmt(value, f),
+            Self::Debug(value) => Debug::fmt(value, f),
+        }
+    }
+}
+
+/// `%x`: the value as it is displayed.
+///
+/// ```
+/// let field = throughline::field::display(&"ann");
+/// # let _ = field;
+/// ```
+pub fn display<'a, T: Display>(value: &'a T) -> FieldValue<'a> {
+    let value: &'a dyn Display = value;
+    #[cfg(feature = "tracing")]
+    let value = tracing::field::display(value);
+    FieldValue(Inner::Display(value))
+}
+
+/// `?x`: the value as it is debugged.
+///
+/// ```
+/// let field = throughline::field::debug(&[1, 2]);
+/// # let _ = field;
+/// ```
+pub fn debug<'a, T: Debug>(value: &'a T) -> FieldValue<'a> {
+    let value: &'a dyn Debug = value;
+    #[cfg(feature = "tracing")]
+    let value = tracing::field::debug(value);
+    FieldValue(Inner::Debug(value))
+}
+
+/// `x`: the value as it is, where it is a number, a truth value or a text.
+///
+/// ```
+/// let field = throughline::field::value(&true);
+/// # let _ = field;
+/// ```
+pub fn value<T: Value + ?Sized>(value: &T) -> FieldValue<'_> {
+    value.as_field()
+}
+
+/// `Empty`: nothing yet.
+///
+/// ```
+/// let field = throughline::field::empty();
+/// # let _ = field;
+/// ```
+pub fn empty() -> FieldValue<'static> {
+    FieldValue(Inner::Empty)
+}
+
+/// What can be recorded as it is.
+///
+/// ```
+/// use throughline::Value;
+/// let fields = [("paid", true.as_field()), ("sum", 12.5.as_field()), ("note", "two".as_field())];
+/// # let _ = fields;
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be recorded as a field as it is",
+    label = "not a number, a truth value or a text",
+    note = "write `%value` to record it by `Display`, or `?value` to record it by `Debug`"
+)]
+pub trait Value {
+    /// The value as a field's.
+    fn as_field(&self) -> FieldValue<'_>;
+}
+
+macro_rules! values {
+    ($($type:ty => |$value:ident| $inner:expr),+ $(,)?) => {$(
+        impl Value for $type {
+            fn as_field(&self) -> FieldValue<'_> {
+                let $value = self;
+                FieldValue($inner)
+            }
+        }
+    )+};
+}
+
+values! {
+    str => |value| Inner::Str(value),
+    String => |value| Inner::Str(value),
+    std::borrow::Cow<'_, str> => |value| Inner::Str(value),
+    bool => |value| Inner::Bool(*value),
+    f32 => |value| Inner::F64(f64::from(*value)),
+    f64 => |value| Inner::F64(*value),
+    i8 => |value| Inner::I64(i64::from(*value)),
+    i16 => |value| Inner::I64(i64::from(*value)),
+    i32 => |value| Inner::I64(i64::from(*value)),
+    i64 => |value| Inner::I64(*value),
+    isize => |value| i64::try_from(*value).map_or(Inner::Empty, Inner::I64),
+    u8 => |value| Inner::U64(u64::from(*value)),
+    u16 => |value| Inner::U64(u64::from(*value)),
+    u32 => |value| Inner::U64(u64::from(*value)),
+    u64 => |value| Inner::U64(*value),
+    usize => |value| u64::try_from(*value).map_or(Inner::Empty, Inner::U64),
+}
+
+impl<T: Value + ?Sized> Value for &T {
+    fn as_field(&self) -> FieldValue<'_> {
+        (**self).as_field()
+    }
+}
+
+/// `None` is nothing.
+impl<T: Value> Value for Option<T> {
+    fn as_field(&self) -> FieldValue<'_> {
+        self.as_ref().map_or_else(|| FieldValue(Inner::Empty), |value| value.as_field())
+    }
+}
+
+impl FieldValue<'_> {
+    pub(super) fn to_attribute(&self, name: &'static str) -> Option<KeyValue> {
+        Some(match &self.0 {
+            Inner::Empty => return None,
+            Inner::Str(value) => KeyValue::new(name, (*value).to_owned()),
+            Inner::I64(value) => KeyValue::new(name, *value),
+            // OpenTelemetry has no unsigned numbers: one past the end is kept as text.
+            Inner::U64(value) => match i64::try_from(*value) {
+                Ok(value) => KeyValue::new(name, value),
+                Err(_) => KeyValue::new(name, value.to_string()),
+            },
+            Inner::F64(value) => KeyValue::new(name, *value),
+            Inner::Bool(value) => KeyValue::new(name, *value),
+            Inner::Display(value) => KeyValue::new(name, value.to_string()),
+            Inner::Debug(value) => KeyValue::new(name, format!("{value:?}")),
+        })
+    }
+
+    #[cfg(feature = "tracing")]
+    pub(super) fn as_tracing(&self) -> Option<&dyn tracing::Value> {
+        Some(match &self.0 {
+            Inner::Empty => return None,
+            Inner::Str(value) => value,
+            Inner::I64(value) => value,
+            Inner::U64(value) => value,
+            Inner::F64(value) => value,
+            Inner::Bool(value) => value,
+            Inner::Display(value) => value,
+            Inner::Debug(value) => value,
+        })
+    }
+}

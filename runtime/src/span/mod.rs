@@ -1,0 +1,274 @@
+//! One span, whichever of the two worlds makes it: the bridge of an OpenTelemetry layer that
+//! listens to `tracing`, or OpenTelemetry's own API.
+
+#[cfg(feature = "tracing")]
+mod bridge;
+mod current;
+mod field;
+mod future;
+pub(crate) mod otel;
+mod running;
+mod site;
+
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::fmt;
+
+use opentelemetry::trace::{Link, SpanContext, SpanKind, Status, TraceContextExt};
+use opentelemetry::{Context, ContextGuard, KeyValue};
+
+pub(crate) use current::current_context;
+#[cfg(feature = "tracing")]
+use current::current_span_context;
+pub use field::{FieldValue, Value, debug, display, empty, value};
+pub use future::Run;
+pub(crate) use running::{Running, is_origin_of_the_running_handler};
+pub use site::Site;
+
+use crate::outcome::Outcome;
+use crate::semconv::key;
+
+/// A span that is decided on and not yet made.
+pub(crate) struct Draft<'a> {
+    #[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "read by the bridge alone"))]
+    pub(crate) site: Site,
+    pub(crate) name: Cow<'static, str>,
+    pub(crate) kind: SpanKind,
+    /// The parent, if its span is valid, and the baggage; also what passes through to the work
+    /// inside where the span itself is not made.
+    pub(crate) parent: Context,
+    #[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "read by the bridge alone"))]
+    pub(crate) lineage: Lineage,
+    pub(crate) links: Vec<Link>,
+    pub(crate) attributes: Vec<KeyValue>,
+    pub(crate) fields: &'a [(&'static str, FieldValue<'a>)],
+    pub(crate) running: Running,
+}
+
+/// Where the span stands among `tracing`'s own spans.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lineage {
+    /// A root: the fields of the span around it do not stand in its log lines.
+    Root,
+    /// Under the current span.
+    Contextual,
+}
+
+impl Draft<'_> {
+    /// Makes the span, unless telemetry is suppressed here.
+    pub(crate) fn start(mut self) -> ActiveSpan {
+        let mut active = ActiveSpan::passing_through(None);
+        if Context::is_current_telemetry_suppressed() {
+            return active;
+        }
+        active.running = std::mem::take(&mut self.running);
+        // A key that is set twice is exported twice: where a user's field has the name of one of
+        // ours, the user's alone is set.
+        let fields = self.fields;
+        self.attributes.retain(|ours| fields.iter().all(|(name, _)| *name != ours.key.as_str()));
+        #[cfg(feature = "tracing")]
+        bridge::start(self, &mut active);
+        #[cfg(not(feature = "tracing"))]
+        otel::start(self, &mut active);
+        active
+    }
+
+    /// The user's fields as attributes, for where `tracing` does not carry them.
+    fn take_field_attributes(&mut self) -> Vec<KeyValue> {
+        let fields = std::mem::take(&mut self.fields);
+        fields.iter().filter_map(|(name, value)| value.to_attribute(name)).collect()
+    }
+}
+
+/// A span that has been started and ends when [`finish`](Self::finish) is called.
+///
+/// Dropped before that, it ends as an error: `panic` where the code inside it panicked, else
+/// `cancelled`.
+///
+/// ```
+/// use throughline::{Outcome, TraceContext};
+///
+/// let message = TraceContext::default();
+/// let mut span = throughline::consume("charge_card").link().start(&message);
+/// let sum = span.run_sync(|| 1 + 1);
+/// span.finish(Outcome::ok());
+/// assert_eq!(sum, 2);
+/// ```
+#[must_use = "a span that is dropped at once says that its handler was cancelled"]
+pub struct ActiveSpan {
+    #[cfg(feature = "tracing")]
+    tracing: tracing::Span,
+    /// What is left to find out when the span is entered for the first time.
+    #[cfg(feature = "tracing")]
+    undecided: Option<bridge::Undecided>,
+    /// The span itself; none where none is made.
+    own: Option<Context>,
+    /// What is attached inside it; none where entering it is enough.
+    attach: Option<Context>,
+    /// Whether it is ours to end, or ends when `tracing`'s span closes.
+    ends_here: bool,
+    running: Running,
+    panicked: Cell<bool>,
+    finished: bool,
+}
+
+/// While it lives, the span is the current one.
+struct Entered<'s> {
+    // Fields are dropped in this order: what was attached last goes first.
+    _attached: Option<(ContextGuard, current::AttachedGuard)>,
+    #[cfg(feature = "tracing")]
+    _tracing: tracing::span::Entered<'s>,
+    _running: running::RunningGuard,
+    _span: std::marker::PhantomData<&'s ActiveSpan>,
+}
+
+impl ActiveSpan {
+    /// No span of its own: the work inside sees `context`.
+    fn passing_through(context: Option<Context>) -> Self {
+        Self {
+            #[cfg(feature = "tracing")]
+            tracing: tracing::Span::none(),
+            #[cfg(feature = "tracing")]
+            undecided: None,
+            own: None,
+            attach: context,
+            ends_here: false,
+            running: Running::default(),
+            panicked: Cell::new(false),
+            finished: false,
+        }
+    }
+
+    /// Runs a future inside the span and gives back what it returns.
+    ///
+    /// The span is entered for each poll, and when the future is dropped.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// use throughline::{Outcome, TraceContext};
+    ///
+    /// let mut span = throughline::consume("charge_card").link().start(&TraceContext::default());
+    /// let charged = span.run(async { 12 }).await;
+    /// span.finish(Outcome::ok());
+    /// assert_eq!(charged, 12);
+    /// # }
+    /// ```
+    pub fn run<F: Future>(&mut self, future: F) -> Run<'_, F> {
+        Run::new(self, future)
+    }
+
+    /// Runs a function inside the span and gives back what it returns.
+    pub fn run_sync<R>(&mut self, body: impl FnOnce() -> R) -> R {
+        self.enter_with(|panicked| {
+            let mark = MarkPanic::armed(panicked);
+            let result = body();
+            mark.disarm();
+            result
+        })
+    }
+
+    /// Ends the span.
+    pub fn finish(mut self, outcome: Outcome) {
+        self.end(outcome);
+    }
+
+    fn enter_with<R>(&mut self, inside: impl FnOnce(&Cell<bool>) -> R) -> R {
+        let (_entered, panicked) = self.enter();
+        inside(panicked)
+    }
+
+    fn enter(&mut self) -> (Entered<'_>, &Cell<bool>) {
+        let running = self.running.enter();
+        #[cfg(feature = "tracing")]
+        let tracing = {
+            let undecided = self.undecided.take();
+            let before = undecided.as_ref().map(|_| current_span_context());
+            let entered = self.tracing.enter();
+            if let (Some(undecided), Some(before)) = (undecided, before) {
+                let decided = undecided.decide(&self.tracing, &before);
+                self.own = decided.own;
+                self.attach = decided.attach;
+                self.ends_here = decided.ends_here;
+            }
+            entered
+        };
+        let entered = Entered {
+            _attached: self.attach.as_ref().map(current::attach),
+            #[cfg(feature = "tracing")]
+            _tracing: tracing,
+            _running: running,
+            _span: std::marker::PhantomData,
+        };
+        (entered, &self.panicked)
+    }
+
+    /// The context that the work inside sees: the span's own, or what passes through.
+    pub(crate) fn context(&mut self) -> Context {
+        #[cfg(feature = "tracing")]
+        if self.undecided.is_some() {
+            self.enter_with(|_| ());
+        }
+        self.own.as_ref().or(self.attach.as_ref()).cloned().unwrap_or_else(current_context)
+    }
+
+    fn end(&mut self, outcome: Outcome) {
+        if std::mem::replace(&mut self.finished, true) {
+            return;
+        }
+        #[cfg(feature = "tracing")]
+        if self.undecided.is_some() {
+            self.enter_with(|_| ());
+        }
+        let Some(own) = self.own.take() else { return };
+        let span = own.span();
+        if let Some(failure) = outcome.into_failure() {
+            span.set_attribute(KeyValue::new(key::ERROR_TYPE, failure.error_type));
+            span.set_status(Status::error(failure.description));
+        }
+        if self.ends_here {
+            span.end();
+        }
+    }
+}
+
+impl Drop for ActiveSpan {
+    fn drop(&mut self) {
+        let outcome = if self.panicked.get() { Outcome::panicked() } else { Outcome::cancelled() };
+        self.end(outcome);
+    }
+}
+
+impl fmt::Debug for ActiveSpan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let own = self.own.as_ref().map(|own| own.span().span_context().clone());
+        f.debug_struct("ActiveSpan").field("span_context", &own).finish_non_exhaustive()
+    }
+}
+
+/// Sets a flag when the code between [`armed`](Self::armed) and [`disarm`](Self::disarm) unwinds.
+///
+/// Asking the thread whether it is panicking would be wrong: a future may be dropped by code that
+/// unwinds for a reason of its own.
+struct MarkPanic<'f>(Option<&'f Cell<bool>>);
+
+impl<'f> MarkPanic<'f> {
+    fn armed(flag: &'f Cell<bool>) -> Self {
+        Self(Some(flag))
+    }
+
+    fn disarm(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for MarkPanic<'_> {
+    fn drop(&mut self) {
+        if let Some(flag) = self.0 {
+            flag.set(true);
+        }
+    }
+}
+
+fn same_span(one: &SpanContext, other: &SpanContext) -> bool {
+    one.span_id() == other.span_id() && one.trace_id() == other.trace_id()
+}

@@ -1,0 +1,68 @@
+//! Which messages the handler that runs on this thread was started by.
+//!
+//! A producer asks: a context that its message carries from there was forwarded, not chosen.
+
+use std::cell::RefCell;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use opentelemetry::trace::{SpanContext, SpanId, TraceId};
+
+type Id = (TraceId, SpanId);
+
+/// The origins of one handler. Of a single message they need no allocation.
+#[derive(Debug, Clone, Default)]
+pub(crate) enum Running {
+    /// Not a handler: whatever runs around it goes on.
+    #[default]
+    Unchanged,
+    One(Option<Id>),
+    Many(Arc<[Id]>),
+}
+
+thread_local! {
+    static RUNNING: RefCell<Running> = const { RefCell::new(Running::Unchanged) };
+}
+
+impl Running {
+    pub(crate) fn handler<'s>(mut origins: impl ExactSizeIterator<Item = &'s SpanContext>) -> Self {
+        let id = |span: &SpanContext| (span.trace_id(), span.span_id());
+        if origins.len() > 1 {
+            Self::Many(origins.map(id).collect())
+        } else {
+            Self::One(origins.next().map(id))
+        }
+    }
+
+    pub(super) fn enter(&self) -> RunningGuard {
+        let before = match self {
+            Self::Unchanged => None,
+            handler => Some(RUNNING.with(|running| running.replace(handler.clone()))),
+        };
+        RunningGuard { before, not_send: PhantomData }
+    }
+}
+
+/// Sets back what ran before.
+pub(super) struct RunningGuard {
+    before: Option<Running>,
+    not_send: PhantomData<*const ()>,
+}
+
+impl Drop for RunningGuard {
+    fn drop(&mut self) {
+        if let Some(before) = self.before.take() {
+            RUNNING.with(|running| running.replace(before));
+        }
+    }
+}
+
+/// Whether `span` sent a message that the handler around this code was started by.
+pub(crate) fn is_origin_of_the_running_handler(span: &SpanContext) -> bool {
+    let id = (span.trace_id(), span.span_id());
+    RUNNING.with(|running| match &*running.borrow() {
+        Running::Unchanged => false,
+        Running::One(origin) => *origin == Some(id),
+        Running::Many(origins) => origins.contains(&id),
+    })
+}
