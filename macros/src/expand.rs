@@ -11,7 +11,7 @@ use syn::{
 };
 
 use crate::{
-    args::{self, Common, ConsumerOptions, Existing, Field, ProducerOptions, Recorded, Relation, Text},
+    args::{self, Common, ConsumerOptions, Existing, Field, Recorded, Relation, Text},
     check::{self, Checked},
     fallback,
     item::{Body, Function},

@@ -244,17 +244,6 @@ fn wrong_kind(key: &Ident, value: impl ToTokens, kind: &str, example: &str) -> s
 }
 
 impl Common {
-    const KNOWN: &'static [&'static str] = &[
-        "name",
-        "system",
-        "destination",
-        "operation",
-        "fields",
-        "level",
-        "target",
-        "crate",
-    ];
-
     fn read(&mut self, key: &Ident, input: ParseStream<'_>) -> Read {
         // A second value is read like the first, so that nothing but the repetition is wrong with it.
         let read = match key.to_string().as_str() {

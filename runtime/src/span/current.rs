@@ -7,19 +7,28 @@ use opentelemetry::trace::SpanContext;
 use opentelemetry::trace::{SpanId, TraceContextExt};
 use opentelemetry::{Context, ContextGuard};
 
+/// What throughline attached last on this thread.
+#[derive(Debug, Clone, Copy)]
+struct Attached {
+    /// Invalid where it attached baggage without a span.
+    span: SpanId,
+    /// `tracing`'s current span at that time: one that has come since is nearer.
+    within: Option<u64>,
+}
+
 thread_local! {
-    /// The span of the context that throughline attached last, if it still is the innermost one.
-    static ATTACHED: Cell<SpanId> = const { Cell::new(SpanId::INVALID) };
+    static ATTACHED: Cell<Option<Attached>> = const { Cell::new(None) };
 }
 
 /// Makes `context` the current one and remembers that it was us.
 pub(super) fn attach(context: &Context) -> (ContextGuard, AttachedGuard) {
-    let before = ATTACHED.replace(context.span().span_context().span_id());
+    let span = context.span().span_context().span_id();
+    let before = ATTACHED.replace(Some(Attached { span, within: current_tracing_span() }));
     (context.clone().attach(), AttachedGuard { before })
 }
 
 pub(super) struct AttachedGuard {
-    before: SpanId,
+    before: Option<Attached>,
 }
 
 impl Drop for AttachedGuard {
@@ -41,14 +50,17 @@ pub(super) fn current_span_context() -> SpanContext {
 /// `tracing`'s alone would not do either: for a span that is filtered out it has no context.
 pub(crate) fn current_context() -> Context {
     let current = Context::current();
-    #[cfg(feature = "tracing")]
-    {
-        let span_id = current.span().span_context().span_id();
-        if span_id == SpanId::INVALID || span_id == ATTACHED.get() {
-            return nearer_in_tracing(&current).unwrap_or(current);
-        }
-    }
-    current
+    let span = current.span().span_context().span_id();
+    let may_be_nearer = match ATTACHED.get().filter(|attached| attached.span == span) {
+        Some(attached) => attached.within != current_tracing_span(),
+        None => span == SpanId::INVALID,
+    };
+    if may_be_nearer { nearer_in_tracing(&current).unwrap_or(current) } else { current }
+}
+
+#[cfg(feature = "tracing")]
+fn current_tracing_span() -> Option<u64> {
+    tracing::dispatcher::get_default(|it| it.current_span().id().map(|id| id.into_u64()))
 }
 
 #[cfg(feature = "tracing")]
@@ -71,4 +83,14 @@ fn nearer_in_tracing(current: &Context) -> Option<Context> {
     } else {
         current.with_remote_span_context(nearer)
     })
+}
+
+#[cfg(not(feature = "tracing"))]
+fn current_tracing_span() -> Option<u64> {
+    None
+}
+
+#[cfg(not(feature = "tracing"))]
+fn nearer_in_tracing(_: &Context) -> Option<Context> {
+    None
 }

@@ -1,0 +1,13 @@
+fn publish(topic: &str, mut record: Record) -> Result<(), BrokerError> {
+    let mut __span = ::throughline::produce(
+            ::throughline::site!(
+                function : "publish", span : "publish", target : ::core::module_path!(),
+                level : INFO, fields : []
+            ),
+        )
+        .start(&mut record.headers);
+    let __result: Result<(), BrokerError> = __span
+        .run_sync(move || -> Result<(), BrokerError> { queue(topic).push(record) });
+    __span.finish(::throughline::outcome!(& __result));
+    __result
+}

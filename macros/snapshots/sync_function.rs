@@ -1,0 +1,16 @@
+fn count<M: Message>(batch: &[M]) {
+    let mut __span = ::throughline::consume(
+            ::throughline::site!(
+                function : "count", span : "count", target : ::core::module_path!(),
+                level : INFO, fields : []
+            ),
+        )
+        .link_nested()
+        .start(&batch);
+    let __result: () = __span
+        .run_sync(move || -> () {
+            COUNTER.add(batch.len());
+        });
+    __span.finish(::throughline::outcome!(& __result));
+    __result
+}
