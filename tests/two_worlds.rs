@@ -185,9 +185,7 @@ fn bridge() -> tracing_opentelemetry::OpenTelemetryLayer<Registry, SdkTracer> {
     tracing_opentelemetry::layer().with_tracer(tracer())
 }
 
-fn use_subscriber(
-    subscriber: impl tracing::Subscriber + Send + Sync + 'static,
-) -> DefaultGuard {
+fn use_subscriber(subscriber: impl tracing::Subscriber + Send + Sync + 'static) -> DefaultGuard {
     LazyLock::force(&EXPORTED);
     tracing::subscriber::set_default(subscriber)
 }
@@ -332,7 +330,8 @@ fn a_log_formatter_alone_with_a_global_filter() {
 #[test]
 fn two_subscribers_in_turn_on_one_thread() {
     {
-        let _guard = use_subscriber(Registry::default().with(LevelFilter::WARN).with(bridge_below()));
+        let _guard =
+            use_subscriber(Registry::default().with(LevelFilter::WARN).with(bridge_below()));
         handle("in turn filtered", "link", Ambient::Tracing).passes_through(None);
     }
     let log = tracing_subscriber::fmt::layer().with_writer(std::io::sink);
