@@ -4,7 +4,7 @@
 use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{
-    Expr, ExprReference, FnArg, Pat, PatIdent, PatType, ReturnType, Token, Type,
+    Expr, ExprReference, FnArg, Pat, PatIdent, PatType, ReceiverKind, ReturnType, Token, Type,
     ext::IdentExt as _,
     spanned::Spanned as _,
     visit_mut::{self, VisitMut},
@@ -126,10 +126,10 @@ fn site(common: &Common, function: &Function, default_operation: &str) -> TokenS
         (None, None, _) => None,
     }
     .unwrap_or_else(|| function.clone());
-    let target = match &common.target {
-        Some(given) => given.value.to_token_stream(),
-        None => quote_spanned!(mixed()=> ::core::module_path!()),
-    };
+    let target = common.target.as_ref().map_or_else(
+        || quote_spanned!(mixed()=> ::core::module_path!()),
+        |given| given.value.to_token_stream(),
+    );
     let level = match &common.level {
         Some(given) => given.value.clone(),
         None => Ident::new("INFO", mixed()),
@@ -391,7 +391,7 @@ fn place(function: &mut Function, expr: &Expr) -> TokenStream {
     let owned = root.as_ref().is_some_and(|root| make_argument_mut(function, root));
     let is_path = matches!(expr, Expr::Path(_));
     let is_place = is_path || matches!(expr, Expr::Field(_) | Expr::Index(_));
-    if owned && is_place || is_place && !is_path {
+    if is_place && (owned || !is_path) {
         return reference(Some(mutable), expr.clone());
     }
     let followed = Expr::Unary(syn::ExprUnary {
@@ -420,20 +420,19 @@ fn make_argument_mut(function: &mut Function, name: &Ident) -> bool {
     for argument in &mut function.signature.inputs {
         match argument {
             FnArg::Receiver(receiver) if name == "self" => {
-                return match receiver.kind {
-                    syn::ReceiverKind::Reference(..) => false,
-                    _ => {
-                        receiver.mutability.get_or_insert(Token![mut](mixed()));
-                        true
-                    }
-                };
+                let owned = !matches!(receiver.kind, ReceiverKind::Reference(..));
+                if owned {
+                    receiver.mutability.get_or_insert(Token![mut](mixed()));
+                }
+                return owned;
             }
-            FnArg::Typed(argument) if !matches!(message::bare(&argument.ty), Type::Reference(_)) => {
-                if make_mut(&mut argument.pat, name) {
+            FnArg::Receiver(_) => {}
+            FnArg::Typed(argument) => {
+                let owned = !matches!(message::bare(&argument.ty), Type::Reference(_));
+                if owned && make_mut(&mut argument.pat, name) {
                     return true;
                 }
             }
-            _ => {}
         }
     }
     false
@@ -492,10 +491,15 @@ fn in_span(function: &Function, runtime: &TokenStream, start: &TokenStream, boun
     }
 }
 
-// The block is the user's own, so that an error about its value underlines what it would without us.
 fn run_async(returned: &Returned, opened: &TokenStream, block: &Group) -> TokenStream {
     let edge = returned.edge();
-    let body = quote_spanned!(mixed_at(block.span())=> async move { #edge #opened #block });
+    let span = mixed_at(block.span());
+    let body = if edge.is_none() && opened.is_empty() {
+        quote_spanned!(span=> async move #block)
+    } else {
+        let block = nested(block);
+        quote_spanned!(span=> async move { #edge #opened #block })
+    };
     let run = quote_spanned!(mixed()=> __span.run(#body).await);
     if returned.never {
         quote_spanned!(mixed()=> match #run {})
@@ -508,10 +512,19 @@ fn run_sync(returned: &Returned, opened: &TokenStream, block: &Group) -> TokenSt
     let body = if opened.is_empty() {
         quote!(#block)
     } else {
+        let block = nested(block);
         quote_spanned!(mixed()=> { #opened #block })
     };
     let arrow = returned.ty.as_ref().map(|ty| quote_spanned!(mixed()=> -> #ty));
     quote_spanned!(mixed()=> __span.run_sync(move || #arrow #body))
+}
+
+/// The body inside a block of ours. It stays a block, so that the user's items come first in one; its braces are where
+/// the user wrote them, for errors, and ours otherwise, so that no lint finds them unneeded.
+fn nested(block: &Group) -> Group {
+    let mut nested = block.clone();
+    nested.set_span(mixed_at(block.span()));
+    nested
 }
 
 /// What the function returns, as far as a `let` can say it.

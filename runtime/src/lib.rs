@@ -23,7 +23,7 @@ pub mod field {
 pub use carrier::{
     Batch, Facts, HeaderReader, HeaderValue, Message, MessageMut, Repeats, TraceContext, Traced,
 };
-pub use consumer::{Allows, AnyNumber, Consumer, Many, One, Receive, consume};
+pub use consumer::{AnyNumber, Consumer, Many, One, Receive, TakenBy, consume};
 pub use outcome::{IntoOutcome, Outcome};
 pub use producer::{Existing, Producer, produce};
 pub use relation::Relation;

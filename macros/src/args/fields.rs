@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::{
     Expr, Ident, LitStr, Token,
@@ -37,10 +38,11 @@ pub(super) fn parse(key: &Ident, input: ParseStream<'_>) -> syn::Result<Vec<Fiel
     }
     let content;
     parenthesized!(content in input);
-    let fields: Vec<_> = content
-        .parse_terminated(Field::parse, Token![,])?
-        .into_iter()
-        .collect();
+    let fields = content.parse_terminated(Field::parse, Token![,]).inspect_err(|_| {
+        // What is left in the parentheses would be a second mistake.
+        let _ = content.parse::<TokenStream>();
+    })?;
+    let fields: Vec<_> = fields.into_iter().collect();
     let mut names = HashSet::new();
     match fields.iter().find(|field| !names.insert(field.name.value())) {
         Some(twice) => Err(syn::Error::new(
@@ -116,7 +118,9 @@ fn name(input: ParseStream<'_>) -> syn::Result<(LitStr, Option<Expr>)> {
         return Err(input.error("expected a field: `order.id = %msg.id`, `\"a key\" = 1` or the name of an argument"));
     }
     let parts: Punctuated<Ident, Token![.]> =
-        Punctuated::parse_separated_nonempty_with(input, Ident::parse_any)?;
+        Punctuated::parse_separated_nonempty_with(input, Ident::parse_any).map_err(|mistake| {
+            syn::Error::new(mistake.span(), "a field's name is words and dots: give this value one, `name = ..`")
+        })?;
     let name = parts
         .iter()
         .map(|part| part.unraw().to_string())

@@ -5,7 +5,7 @@ mod fields;
 mod producer;
 
 use proc_macro2::{Span, TokenStream};
-use quote::ToTokens;
+use quote::{ToTokens, quote_spanned};
 use syn::{
     Expr, ExprLit, Ident, Lit, LitStr, Path, Token,
     ext::IdentExt as _,
@@ -267,10 +267,10 @@ impl Common {
 
     /// The path of the runtime crate.
     pub(crate) fn runtime(&self) -> TokenStream {
-        match &self.runtime {
-            Some(given) => given.value.to_token_stream(),
-            None => quote::quote_spanned!(Span::mixed_site()=> ::throughline),
-        }
+        self.runtime.as_ref().map_or_else(
+            || quote_spanned!(Span::mixed_site()=> ::throughline),
+            |given| given.value.to_token_stream(),
+        )
     }
 
     /// The four texts, with their names.

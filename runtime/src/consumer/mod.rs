@@ -11,7 +11,7 @@ use opentelemetry::trace::{Link, SpanContext, SpanKind, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
 
 use received::Received;
-pub use received::{Allows, AnyNumber, Many, One, Receive};
+pub use received::{AnyNumber, Many, One, Receive, TakenBy};
 
 use crate::operation::Operation;
 use crate::outcome::{IntoOutcome, Outcome};
@@ -101,7 +101,7 @@ impl<'a, Number> Consumer<'a, Number> {
     pub fn start<K, M>(self, message: &M) -> ActiveSpan
     where
         M: Receive<K> + ?Sized,
-        Number: Allows<K>,
+        K: TakenBy<Number>,
     {
         start(&self.operation, self.relation, message.receive())
     }
@@ -110,7 +110,7 @@ impl<'a, Number> Consumer<'a, Number> {
     pub async fn run<K, M, F>(self, message: &M, future: F) -> F::Output
     where
         M: Receive<K> + ?Sized,
-        Number: Allows<K>,
+        K: TakenBy<Number>,
         F: Future<Output: IntoOutcome>,
     {
         let mut span = self.start(message);
@@ -129,7 +129,7 @@ impl<'a, Number> Consumer<'a, Number> {
     pub fn run_sync<K, M, R>(self, message: &M, body: impl FnOnce() -> R) -> R
     where
         M: Receive<K> + ?Sized,
-        Number: Allows<K>,
+        K: TakenBy<Number>,
         R: IntoOutcome,
     {
         let mut span = self.start(message);

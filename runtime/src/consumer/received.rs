@@ -50,17 +50,19 @@ impl<B: Batch + ?Sized> Receive<Many> for B {
     }
 }
 
-/// Which number of messages a handler allows: [`AnyNumber`] allows both, [`One`] a single message.
+/// A number of messages that a handler takes: [`AnyNumber`] takes both, [`One`] a single message.
+// The number is the implementing type, not the handler's: else the compiler would take the only
+// number that fits for the inferred one, and blame the message.
 #[diagnostic::on_unimplemented(
     message = "a batch can't be continued: a span has one parent, and a batch has many senders",
     label = "`continue` on several messages",
     note = "write `link` instead of `continue`: the handler's span then links to every sender"
 )]
-pub trait Allows<Number> {}
+pub trait TakenBy<Handler> {}
 
-impl Allows<One> for One {}
-impl Allows<One> for AnyNumber {}
-impl Allows<Many> for AnyNumber {}
+impl TakenBy<One> for One {}
+impl TakenBy<AnyNumber> for One {}
+impl TakenBy<AnyNumber> for Many {}
 
 /// What one call of a handler has received.
 #[doc(hidden)]

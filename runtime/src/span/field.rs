@@ -139,11 +139,16 @@ values! {
     i32 => |value| Inner::I64(i64::from(*value)),
     i64 => |value| Inner::I64(*value),
     isize => |value| i64::try_from(*value).map_or(Inner::Empty, Inner::I64),
-    u8 => |value| Inner::U64(u64::from(*value)),
-    u16 => |value| Inner::U64(u64::from(*value)),
-    u32 => |value| Inner::U64(u64::from(*value)),
-    u64 => |value| Inner::U64(*value),
-    usize => |value| u64::try_from(*value).map_or(Inner::Empty, Inner::U64),
+    u8 => |value| Inner::I64(i64::from(*value)),
+    u16 => |value| Inner::I64(i64::from(*value)),
+    u32 => |value| Inner::I64(i64::from(*value)),
+    u64 => |value| unsigned(*value),
+    usize => |value| u64::try_from(*value).map_or(Inner::Empty, unsigned),
+}
+
+/// OpenTelemetry has no unsigned numbers, and a bridge makes text of them: one that fits is signed.
+fn unsigned(value: u64) -> Inner<'static> {
+    i64::try_from(value).map_or(Inner::U64(value), Inner::I64)
 }
 
 impl<T: Value + ?Sized> Value for &T {
@@ -165,11 +170,7 @@ impl FieldValue<'_> {
             Inner::Empty => return None,
             Inner::Str(value) => KeyValue::new(name, (*value).to_owned()),
             Inner::I64(value) => KeyValue::new(name, *value),
-            // OpenTelemetry has no unsigned numbers: one past the end is kept as text.
-            Inner::U64(value) => match i64::try_from(*value) {
-                Ok(value) => KeyValue::new(name, value),
-                Err(_) => KeyValue::new(name, value.to_string()),
-            },
+            Inner::U64(value) => KeyValue::new(name, value.to_string()),
             Inner::F64(value) => KeyValue::new(name, *value),
             Inner::Bool(value) => KeyValue::new(name, *value),
             Inner::Display(value) => KeyValue::new(name, value.to_string()),

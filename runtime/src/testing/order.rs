@@ -6,6 +6,7 @@
 //! told apart anew: a handler of the first order then comes before the handler of the second.
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 
 use opentelemetry::trace::{Link, SpanId, Status};
@@ -47,6 +48,12 @@ enum Edge<'s> {
     ChildOf,
     ParentOf,
     LinkedFrom(&'s str),
+}
+
+impl Edge<'_> {
+    fn is_from_a_link(self) -> bool {
+        matches!(self, Edge::LinkedFrom(_))
+    }
 }
 
 /// The spans, then the traces, and how they hang together. A trace is the parent of the spans that
@@ -331,7 +338,9 @@ impl Ranks {
                 let mut neighbours: Vec<_> =
                     neighbours.map(|&(edge, other)| (edge, of[other])).collect();
                 neighbours.sort_unstable();
-                neighbours
+                // What others link to comes first, so that `#1` is what they speak of.
+                let linked = neighbours.iter().filter(|(edge, _)| edge.is_from_a_link());
+                (Reverse(linked.count()), neighbours)
             });
             if !changed {
                 return;
