@@ -50,7 +50,7 @@ pub(crate) fn consumer(options: TokenStream, item: TokenStream) -> TokenStream {
     let described = described(common, &[]);
     let bound = match &message {
         Message::Argument(position) => borrowed(&mut function, *position),
-        Message::Expression(expr) => Bound::direct(reference(None, expr.clone())),
+        Message::Expression(expr) => Bound::direct(reference(None, expr)),
     };
     let target = &bound.target;
     let start = quote_spanned! {mixed()=>
@@ -166,7 +166,7 @@ fn described(common: &Common, written: &[Ident]) -> TokenStream {
         let text = match &given.value {
             Text::Literal(literal) => literal.to_token_stream(),
             Text::Computed(expr) => {
-                let expr = reference(None, expr.clone());
+                let expr = reference(None, expr);
                 quote_spanned!(mixed_at(expr.span())=> ::std::string::ToString::to_string(#expr))
             }
         };
@@ -190,7 +190,7 @@ fn recorded(runtime: &TokenStream, field: &Field, written: &[Ident]) -> TokenStr
     };
     let how = Ident::new(how, mixed_at(value.span()));
     let owned = mentions(value, written).then(|| quote_spanned!(mixed()=> .into_owned()));
-    let value = reference(None, value.clone());
+    let value = reference(None, value);
     quote_spanned!(mixed_at(value.span())=> (#name, #runtime::field::#how(#value) #owned))
 }
 
@@ -219,7 +219,9 @@ fn idents(tokens: TokenStream) -> Vec<Ident> {
 }
 
 /// `&expr`, or `&mut expr`, with the parentheses it may need.
-fn reference(mutability: Option<Token![mut]>, expr: Expr) -> TokenStream {
+fn reference(mutability: Option<Token![mut]>, expr: &Expr) -> TokenStream {
+    // The compiler forgets invisible delimiters, and `&` would take hold of the first operand alone.
+    let expr = args::bare(expr).clone();
     let span = mixed_at(expr.span());
     ExprReference {
         attrs: Vec::new(),
@@ -234,6 +236,8 @@ fn reference(mutability: Option<Token![mut]>, expr: Expr) -> TokenStream {
 struct Bound {
     /// What `start` is given.
     target: TokenStream,
+    /// On the statement that starts the span.
+    allowed: TokenStream,
     /// Before the span: the names of a pattern, borrowed, for options that mention them.
     peeked: TokenStream,
     /// First in the body: the argument taken apart by the user's pattern.
@@ -244,16 +248,10 @@ impl Bound {
     fn direct(target: TokenStream) -> Self {
         Self {
             target,
+            allowed: TokenStream::new(),
             peeked: TokenStream::new(),
             opened: TokenStream::new(),
         }
-    }
-}
-
-fn argument(function: &mut Function, position: usize) -> Option<&mut PatType> {
-    match function.signature.inputs.get_mut(position) {
-        Some(FnArg::Typed(argument)) => Some(argument),
-        _ => None,
     }
 }
 
@@ -265,65 +263,88 @@ fn argument(function: &mut Function, position: usize) -> Option<&mut PatType> {
 // Output:
 //     fn handle(msg: Order) { .. start(&msg) .. }
 // or
-//     fn handle(__message: Order) {
-//         let Order { id, .. } = &__message;
-//         .. start(&__message) ..
-//         { let Order { id, .. } = __message; .. }
+//     fn handle(message: Order) {
+//         let Order { id, .. } = &message;
+//         .. start(&message) ..
+//         { let Order { id, .. } = message; .. }
 //     }
 fn borrowed(function: &mut Function, position: usize) -> Bound {
-    let Some(argument) = argument(function, position) else {
-        return Bound::direct(TokenStream::new());
-    };
-    let (name, peeked, opened) = named(argument);
-    let (first, name) = on_type(&argument.ty, name);
-    let target = quote_spanned!(first=> &#name);
-    Bound { target, peeked, opened }
+    bound(function, position, |_, first, name| quote_spanned!(first=> &#name))
 }
 
 /// As [`borrowed`], but to be written: `&mut *msg` where the message is a `&mut`, else `mut msg` and `&mut msg`.
 fn borrowed_mut(function: &mut Function, position: usize) -> Bound {
-    let Some(argument) = argument(function, position) else {
-        return Bound::direct(TokenStream::new());
-    };
-    let (name, peeked, opened) = named(argument);
-    let (first, name) = on_type(&argument.ty, name);
-    let target = if is_mut_reference(&argument.ty) {
-        quote_spanned!(first=> &mut *#name)
-    } else {
-        make_mut(&mut argument.pat, &name);
-        quote_spanned!(first=> &mut #name)
-    };
-    Bound { target, peeked, opened }
+    bound(function, position, |argument, first, name| {
+        if is_mut_reference(&argument.ty) {
+            quote_spanned!(first=> &mut *#name)
+        } else {
+            make_mut(&mut argument.pat, name);
+            quote_spanned!(first=> &mut #name)
+        }
+    })
 }
 
-/// The argument's name. One that is bound by a pattern gets a name of ours.
-fn named(argument: &mut PatType) -> (Ident, TokenStream, TokenStream) {
-    if let Pat::Ident(PatIdent { by_ref: None, subpat: None, ident, .. }) = &*argument.pat {
-        // To use a name that says it isn't used is a lint of clippy's.
-        if !ident.to_string().starts_with('_') {
-            return (ident.clone(), TokenStream::new(), TokenStream::new());
-        }
+fn bound(
+    function: &mut Function,
+    position: usize,
+    target: impl FnOnce(&mut PatType, Span, &Ident) -> TokenStream,
+) -> Bound {
+    let Some(FnArg::Typed(argument)) = function.signature.inputs.get_mut(position) else {
+        return Bound::direct(TokenStream::new());
+    };
+    let (name, pattern) = named(argument);
+    // To use an argument that is said to be unused is a lint of clippy's.
+    let allowed = if name.to_string().starts_with('_') {
+        quote_spanned!(mixed()=> #[allow(clippy::used_underscore_binding)])
+    } else {
+        TokenStream::new()
+    };
+    let (first, name) = on_type(&argument.ty, name);
+    Bound {
+        target: target(argument, first, &name),
+        allowed,
+        peeked: pattern
+            .as_ref()
+            .map(|pattern| peeked(&argument.ty, pattern, &name))
+            .unwrap_or_default(),
+        opened: pattern
+            .map(|pattern| quote_spanned!(mixed()=> let #pattern = #name;))
+            .unwrap_or_default(),
     }
-    let name = Ident::new("__message", mixed());
-    let ours = Pat::Ident(PatIdent {
+}
+
+/// The argument's name. Where a pattern stands in its place, it gets a name of ours, and the pattern is taken out.
+fn named(argument: &mut PatType) -> (Ident, Option<Pat>) {
+    if let Pat::Ident(PatIdent { by_ref: None, subpat: None, ident, .. }) = &*argument.pat {
+        return (ident.clone(), None);
+    }
+    let name = Ident::new("message", mixed());
+    let named = Pat::Ident(PatIdent {
         attrs: Vec::new(),
         by_ref: None,
         mutability: None,
         ident: name.clone(),
         subpat: None,
     });
-    let written = std::mem::replace(&mut *argument.pat, ours);
-    if matches!(written, Pat::Wild(_)) {
-        return (name, TokenStream::new(), TokenStream::new());
-    }
-    let mut peeking = written.clone();
-    Peek.visit_pat_mut(&mut peeking);
-    let peeked = quote_spanned! {mixed()=>
-        #[allow(unused_variables)]
-        let #peeking = &#name;
+    let pattern = std::mem::replace(&mut *argument.pat, named);
+    (name, (!matches!(pattern, Pat::Wild(_))).then_some(pattern))
+}
+
+/// The pattern's names as the options see them: as the body does where the message is a `&` and can be taken apart
+/// twice, else borrowed.
+fn peeked(ty: &Type, pattern: &Pat, name: &Ident) -> TokenStream {
+    let (pattern, value) = match message::bare(ty) {
+        Type::Reference(reference) if reference.mutability.is_none() => (pattern.clone(), quote!(#name)),
+        _ => {
+            let mut borrowing = pattern.clone();
+            Peek.visit_pat_mut(&mut borrowing);
+            (borrowing, quote!(&#name))
+        }
     };
-    let opened = quote_spanned!(mixed()=> let #written = #name;);
-    (name, peeked, opened)
+    quote_spanned! {mixed()=>
+        #[allow(unused_mut, unused_variables)]
+        let #pattern = #value;
+    }
 }
 
 /// Makes a pattern one that borrows all it binds.
@@ -392,14 +413,14 @@ fn place(function: &mut Function, expr: &Expr) -> TokenStream {
     let is_path = matches!(expr, Expr::Path(_));
     let is_place = is_path || matches!(expr, Expr::Field(_) | Expr::Index(_));
     if is_place && (owned || !is_path) {
-        return reference(Some(mutable), expr.clone());
+        return reference(Some(mutable), expr);
     }
     let followed = Expr::Unary(syn::ExprUnary {
         attrs: Vec::new(),
         op: syn::UnOp::Deref(Token![*](mixed_at(expr.span()))),
         expr: Box::new(expr.clone()),
     });
-    reference(Some(mutable), followed)
+    reference(Some(mutable), &followed)
 }
 
 /// The variable that a place is in: `msg` of `msg.parts[0].headers`.
@@ -464,7 +485,7 @@ fn in_span(function: &Function, runtime: &TokenStream, start: &TokenStream, boun
         return function.to_token_stream();
     };
     let head = function.head();
-    let Bound { peeked, opened, .. } = bound;
+    let Bound { allowed, peeked, opened, .. } = bound;
     let returned = Returned::of(&function.signature.output);
     let run = if function.signature.asyncness.is_some() {
         run_async(&returned, opened, block)
@@ -485,6 +506,7 @@ fn in_span(function: &Function, runtime: &TokenStream, start: &TokenStream, boun
         #head {
             #(#inner)*
             #peeked
+            #allowed
             let mut __span = #start;
             #end
         }
@@ -555,13 +577,12 @@ impl Returned {
     //     Result<(), PaymentError>
     //
     // Output:
-    //     if false {
-    //         let __returned: Result<(), PaymentError> = loop {};
+    //     if let ::core::option::Option::Some(__returned) = ::core::option::Option::<Result<(), PaymentError>>::None {
     //         return __returned;
     //     }
     //
     // Never runs, and tells the compiler the block's type before it comes to the user's `return`s and last value:
-    // a wrong one is then blamed on the value, and not on the attribute. `!` can't be written in a `let`; a type
+    // a wrong one is then blamed on the value, and not on the attribute. `!` can't be written there; a type
     // without values stands for it.
     fn edge(&self) -> Option<TokenStream> {
         let ty = self.ty.as_ref()?;
@@ -572,17 +593,7 @@ impl Returned {
             ty.to_token_stream()
         };
         Some(quote_spanned! {span=>
-            #[allow(
-                unreachable_code,
-                clippy::diverging_sub_expression,
-                clippy::empty_loop,
-                clippy::let_unit_value,
-                clippy::let_with_type_underscore,
-                clippy::needless_return,
-                clippy::type_complexity
-            )]
-            if false {
-                let __returned: #ty = loop {};
+            if let ::core::option::Option::Some(__returned) = ::core::option::Option::<#ty>::None {
                 return __returned;
             }
         })

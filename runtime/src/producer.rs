@@ -8,6 +8,7 @@ use opentelemetry::trace::{Link, SpanContext, SpanKind, TraceContextExt};
 use crate::carrier::{self, Agreement, Facts, MessageMut, TraceContext};
 use crate::operation::Operation;
 use crate::outcome::IntoOutcome;
+use crate::relation::same_span;
 use crate::semconv::{key, operation};
 use crate::span::{
     ActiveSpan, Draft, FieldValue, Lineage, Running, Site, current_context,
@@ -125,11 +126,8 @@ impl<'a> Producer<'a> {
         if !existing.is_valid() {
             return false;
         }
-        let was_not_chosen = || {
-            let is_ambient = existing.span_id() == ambient.span_id()
-                && existing.trace_id() == ambient.trace_id();
-            is_ambient || is_origin_of_the_running_handler(existing)
-        };
+        let was_not_chosen =
+            || same_span(existing, ambient) || is_origin_of_the_running_handler(existing);
         match self.existing {
             Some(existing) => existing == Existing::Keep,
             None => !was_not_chosen(),

@@ -141,8 +141,11 @@ impl<'m> HeaderReader<'m> {
     }
 }
 
-/// The headers of one message with repeats settled: each name once.
-pub(super) struct Headers<'m>(Vec<(Cow<'m, str>, Option<Cow<'m, str>>)>);
+/// The headers of one message with repeats settled: each casing of a name once.
+pub(super) struct Headers<'m> {
+    settled: Vec<(Cow<'m, str>, Option<Cow<'m, str>>)>,
+    repeats: Repeats,
+}
 
 impl<'m> Headers<'m> {
     fn new(headers: Vec<(Cow<'m, str>, Option<Cow<'m, str>>)>, repeats: Repeats) -> Self {
@@ -154,22 +157,32 @@ impl<'m> Headers<'m> {
                 Some((name, known)) => *known = settle(name, known.take(), value, repeats),
             }
         }
-        Self(settled)
+        Self { settled, repeats }
     }
 
     /// The value under `name`, exactly or else without regard to case.
     pub(super) fn value(&self, name: &str) -> Option<&str> {
-        self.entry(name)?.1.as_deref()
+        if let Some((_, value)) = self.settled.iter().find(|(known, _)| known == name) {
+            return value.as_deref();
+        }
+        // Of several casings none is nearer than another, and a hash map has them in any order.
+        let mut casings = self.casings(name).map(|(_, value)| value.as_deref());
+        match self.repeats {
+            Repeats::LastCounts => casings.last().flatten(),
+            Repeats::NoneCounts => {
+                let first = casings.next().flatten();
+                casings.all(|other| other == first).then_some(first).flatten()
+            }
+        }
     }
 
     /// Whether a header of that name is there at all, readable or not.
     pub(super) fn has(&self, name: &str) -> bool {
-        self.entry(name).is_some()
+        self.casings(name).next().is_some()
     }
 
-    fn entry(&self, name: &str) -> Option<&(Cow<'m, str>, Option<Cow<'m, str>>)> {
-        let exactly = self.0.iter().find(|(known, _)| known == name);
-        exactly.or_else(|| self.0.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)))
+    fn casings(&self, name: &str) -> impl Iterator<Item = &(Cow<'m, str>, Option<Cow<'m, str>>)> {
+        self.settled.iter().filter(move |(known, _)| known.eq_ignore_ascii_case(name))
     }
 }
 
@@ -179,7 +192,7 @@ impl Extractor for Headers<'_> {
     }
 
     fn keys(&self) -> Vec<&str> {
-        self.0.iter().map(|(name, _)| name.as_ref()).collect()
+        self.settled.iter().map(|(name, _)| name.as_ref()).collect()
     }
 }
 

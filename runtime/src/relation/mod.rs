@@ -5,7 +5,7 @@ mod origins;
 
 use opentelemetry::trace::SpanContext;
 
-pub(crate) use origins::Origins;
+pub(crate) use origins::{Origins, same_span};
 
 /// How many links a span gets: the SDK's own default limit, past which it drops them silently.
 pub(crate) const MAX_LINKS: usize = 128;

@@ -70,6 +70,7 @@ impl<'m> Origins<'m> {
     }
 }
 
-fn same_span(one: &SpanContext, other: &SpanContext) -> bool {
+/// Whether two contexts name one span; state and flags do not tell spans apart.
+pub(crate) fn same_span(one: &SpanContext, other: &SpanContext) -> bool {
     one.span_id() == other.span_id() && one.trace_id() == other.trace_id()
 }

@@ -14,7 +14,8 @@ use tracing::level_filters::{LevelFilter, STATIC_MAX_LEVEL};
 use tracing::{Span, Value, callsite::Callsite};
 use tracing_opentelemetry::{OpenTelemetrySpanExt, SetParentError};
 
-use super::{ActiveSpan, Draft, Lineage, Site, otel, same_span};
+use super::{ActiveSpan, Draft, Lineage, Site, otel};
+use crate::relation::same_span;
 
 thread_local! {
     /// Whether a bridge has answered on this thread: then a root can be made as one.

@@ -74,7 +74,7 @@ fn nearer_in_tracing(current: &Context) -> Option<Context> {
     }
     let context = span.context();
     let nearer = context.span().span_context().clone();
-    if !nearer.is_valid() || super::same_span(&nearer, current.span().span_context()) {
+    if !nearer.is_valid() || crate::relation::same_span(&nearer, current.span().span_context()) {
         return None;
     }
     // Baggage that was attached stays in force under the nearer span.

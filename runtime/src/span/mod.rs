@@ -14,7 +14,7 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::fmt;
 
-use opentelemetry::trace::{Link, SpanContext, SpanKind, Status, TraceContextExt};
+use opentelemetry::trace::{Link, SpanKind, Status, TraceContextExt};
 use opentelemetry::{Context, ContextGuard, KeyValue};
 
 pub(crate) use current::current_context;
@@ -267,8 +267,4 @@ impl Drop for MarkPanic<'_> {
             flag.set(true);
         }
     }
-}
-
-fn same_span(one: &SpanContext, other: &SpanContext) -> bool {
-    one.span_id() == other.span_id() && one.trace_id() == other.trace_id()
 }

@@ -3,7 +3,8 @@
 use opentelemetry::Context;
 use opentelemetry::trace::{Span, SpanBuilder, TraceContextExt, Tracer};
 
-use super::{ActiveSpan, Draft, same_span};
+use super::{ActiveSpan, Draft};
+use crate::relation::same_span;
 use crate::semconv;
 
 /// A span that the API made, or what passes through where it made none.
