@@ -380,3 +380,14 @@ fn a_handler_need_not_be_send() {
     let (shared, _) = block_on(local(from(SENDER), Rc::new(3)));
     assert_eq!(shared, 3);
 }
+
+#[test]
+fn a_producers_field_may_be_a_part_of_the_message_it_writes_into() {
+    #[async_producer(destination = "orders", fields(first = %message[0].0, length = message.len()))]
+    async fn publish(message: Headers) -> usize {
+        message.len()
+    }
+
+    let (_, traces) = block_on(publish(vec![("own".to_owned(), "header".to_owned())]));
+    traces.span("send orders").has_attribute("first", "own").has_attribute("length", 1);
+}

@@ -43,7 +43,11 @@ fn a_context_is_empty_when_it_names_no_span_and_holds_no_baggage() {
 #[test]
 fn contexts_are_equal_when_span_flags_state_and_baggage_are() {
     let context = |state: &str, baggage: &str| {
-        TraceContext::read_from(&[("traceparent", SENT), ("tracestate", state), ("baggage", baggage)])
+        TraceContext::read_from(&[
+            ("traceparent", SENT),
+            ("tracestate", state),
+            ("baggage", baggage),
+        ])
     };
     assert_eq!(context("a=1", "x=1"), context("a=1", "x=1").clone());
     assert_eq!(context("a=1", "x=1,y=2"), context("a=1", "y=2,x=1"));
@@ -287,9 +291,10 @@ fn traceparents_of_later_versions_and_with_spaces_around_are_read() {
         assert!(written.is_some(), "{valid:?}");
         assert!(written.is_some_and(|it| it.starts_with(&format!("00-{trace}-0"))), "{valid:?}");
     }
-    assert_eq!(read(&format!("00-{trace}-fe")).traceparent().as_deref(), Some(
-        format!("00-{trace}-02").as_str()
-    ));
+    assert_eq!(
+        read(&format!("00-{trace}-fe")).traceparent().as_deref(),
+        Some(format!("00-{trace}-02").as_str())
+    );
 }
 
 #[test]

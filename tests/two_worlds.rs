@@ -4,7 +4,7 @@
 //! Each set-up is one subscriber on the thread of the test. The global provider is one for the
 //! process, as an application would have it; spans are told apart by the name of the destination.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::trace::{
@@ -13,6 +13,7 @@ use opentelemetry::trace::{
 use opentelemetry::{Context, global};
 use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracer, SdkTracerProvider, SpanData};
 use throughline::{TraceContext, async_consumer};
+use tracing::Dispatch;
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::filter::{EnvFilter, filter_fn};
@@ -329,14 +330,22 @@ fn a_log_formatter_alone_with_a_global_filter() {
 
 #[test]
 fn two_subscribers_in_turn_on_one_thread() {
-    {
-        let _guard =
-            use_subscriber(Registry::default().with(LevelFilter::WARN).with(bridge_below()));
-        handle("in turn filtered", "link", Ambient::Tracing).passes_through(None);
-    }
+    LazyLock::force(&EXPORTED);
+    // Both are there from the start: what is known of one must not be taken for the other.
+    let with_bridge =
+        Dispatch::new(Registry::default().with(LevelFilter::WARN).with(bridge_below()));
     let log = tracing_subscriber::fmt::layer().with_writer(std::io::sink);
-    let _guard = use_subscriber(Registry::default().with(LevelFilter::WARN).with(log));
-    handle("in turn log", "link", Ambient::OpenTelemetry).is_linked();
+    let without = Dispatch::new(Registry::default().with(LevelFilter::WARN).with(log));
+    for round in ["first", "second"] {
+        tracing::dispatcher::with_default(&with_bridge, || {
+            let set_up = format!("in turn bridge {round}");
+            handle(&set_up, "link", Ambient::Tracing).passes_through(None);
+        });
+        tracing::dispatcher::with_default(&without, || {
+            let set_up = format!("in turn log {round}");
+            handle(&set_up, "link", Ambient::OpenTelemetry).is_linked();
+        });
+    }
 }
 
 /// A bridge that is put in place later is seen: the answer that there is none is not kept.
@@ -364,9 +373,7 @@ fn suppressed_telemetry_makes_no_span_and_changes_nothing() {
 fn a_subscriber_is_used_where_the_future_is_polled_first() {
     let future = linked(message(), "polled first".to_owned());
     let never_polled = linked(message(), "never polled".to_owned());
-    let log: Arc<dyn tracing::Subscriber + Send + Sync> = Arc::new(Registry::default());
     let _guard = use_subscriber(Registry::default().with(bridge()));
-    drop(log);
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     runtime.block_on(future);
     drop(never_polled);

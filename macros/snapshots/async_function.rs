@@ -10,17 +10,9 @@ async fn charge_card(msg: OrderPlaced) -> Result<(), PaymentError> {
         .start(&msg);
     let __result: Result<(), PaymentError> = __span
         .run(async move {
-            #[allow(
-                unreachable_code,
-                clippy::diverging_sub_expression,
-                clippy::empty_loop,
-                clippy::let_unit_value,
-                clippy::let_with_type_underscore,
-                clippy::needless_return,
-                clippy::type_complexity
-            )]
-            if false {
-                let __returned: Result<(), PaymentError> = loop {};
+            if let ::core::option::Option::Some(__returned) = ::core::option::Option::<
+                Result<(), PaymentError>,
+            >::None {
                 return __returned;
             }
             { gateway().charge(&msg.card).await }

@@ -24,7 +24,7 @@ pub async fn reserve(
         )
         .start(&msg);
     let __result = __span
-        .run(async move { { self.stock.reserve(&msg.goods, state).await } })
+        .run(async move { self.stock.reserve(&msg.goods, state).await })
         .await;
     __span.finish(::throughline::outcome!(& __result));
     __result

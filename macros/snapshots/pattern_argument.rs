@@ -1,6 +1,6 @@
-async fn welcome(__message: SignedUp) {
-    #[allow(unused_variables)]
-    let SignedUp { customer, mail, .. } = &__message;
+async fn welcome(message: SignedUp) {
+    #[allow(unused_mut, unused_variables)]
+    let SignedUp { customer, mail, .. } = &message;
     let mut __span = ::throughline::consume(
             ::throughline::site!(
                 function : "welcome", span : "welcome", target : ::core::module_path!(),
@@ -9,23 +9,15 @@ async fn welcome(__message: SignedUp) {
         )
         .relation(relation(customer))
         .fields(&[("customer", ::throughline::field::value(&customer))])
-        .start(&__message);
+        .start(&message);
     let __result: () = __span
         .run(async move {
-            #[allow(
-                unreachable_code,
-                clippy::diverging_sub_expression,
-                clippy::empty_loop,
-                clippy::let_unit_value,
-                clippy::let_with_type_underscore,
-                clippy::needless_return,
-                clippy::type_complexity
-            )]
-            if false {
-                let __returned: () = loop {};
+            if let ::core::option::Option::Some(__returned) = ::core::option::Option::<
+                (),
+            >::None {
                 return __returned;
             }
-            let SignedUp { ref customer, mut mail, .. } = __message;
+            let SignedUp { ref customer, mut mail, .. } = message;
             {
                 mail.greet(customer).await;
             }

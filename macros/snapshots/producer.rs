@@ -11,17 +11,9 @@ async fn publish(&self, mut msg: OrderPlaced) -> Result<(), BrokerError> {
         .start(&mut msg);
     let __result: Result<(), BrokerError> = __span
         .run(async move {
-            #[allow(
-                unreachable_code,
-                clippy::diverging_sub_expression,
-                clippy::empty_loop,
-                clippy::let_unit_value,
-                clippy::let_with_type_underscore,
-                clippy::needless_return,
-                clippy::type_complexity
-            )]
-            if false {
-                let __returned: Result<(), BrokerError> = loop {};
+            if let ::core::option::Option::Some(__returned) = ::core::option::Option::<
+                Result<(), BrokerError>,
+            >::None {
                 return __returned;
             }
             { self.broker.send(msg).await }

@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use syn::{
     GenericArgument, PathArguments, ReturnType, Type, TypeParamBound,
-    parse::{Parser as _, Parse as _},
+    parse::{Parse as _, Parser as _},
 };
 
 use crate::{
@@ -31,11 +31,18 @@ pub(crate) fn consumer(
     options: TokenStream,
     item: TokenStream,
 ) -> Result<Checked<ConsumerOptions>, Box<Refused>> {
-    let words = Words { option: "from", purpose: "read from" };
+    let words = Words { option: "from", purpose: "to read the context from" };
     check(options, item, |parsed: &mut Parsed<ConsumerOptions>, function, marks| {
         relation(parsed);
         let given = parsed.options.from.as_ref();
-        message::find(&function.signature, marks, given, &words, parsed.misread, &mut parsed.mistakes)
+        message::find(
+            &function.signature,
+            marks,
+            given,
+            &words,
+            parsed.misread,
+            &mut parsed.mistakes,
+        )
     })
 }
 
@@ -43,11 +50,17 @@ pub(crate) fn producer(
     options: TokenStream,
     item: TokenStream,
 ) -> Result<Checked<ProducerOptions>, Box<Refused>> {
-    let words = Words { option: "into", purpose: "written into" };
+    let words = Words { option: "into", purpose: "to write the context into" };
     check(options, item, |parsed: &mut Parsed<ProducerOptions>, function, marks| {
         let given = parsed.options.into.as_ref();
-        let found =
-            message::find(&function.signature, marks, given, &words, parsed.misread, &mut parsed.mistakes);
+        let found = message::find(
+            &function.signature,
+            marks,
+            given,
+            &words,
+            parsed.misread,
+            &mut parsed.mistakes,
+        );
         if let Some(Message::Argument(position)) = found {
             writable(function, position, &mut parsed.mistakes);
         }
@@ -144,10 +157,7 @@ fn shape(function: &Function, macro_name: &str, mistakes: &mut Mistakes) {
     }
     if let (None, ReturnType::Type(_, ty)) = (&signature.asyncness, &signature.output) {
         if returns_future(ty) {
-            mistakes.at(
-                ty,
-                "the span would end before this future runs: write an `async fn`",
-            );
+            mistakes.at(ty, "the span would end before this future runs: write an `async fn`");
         }
     }
 }

@@ -39,6 +39,7 @@ use crate::{
 //         __result
 //     }
 pub(crate) fn consumer(options: TokenStream, item: TokenStream) -> TokenStream {
+    let mentioned = idents(options.clone());
     let Checked { options, mut function, message } = match check::consumer(options, item) {
         Ok(checked) => checked,
         Err(refused) => return fallback::as_written(&refused.mistakes, &refused.item),
@@ -49,7 +50,7 @@ pub(crate) fn consumer(options: TokenStream, item: TokenStream) -> TokenStream {
     let relation = relation(&options);
     let described = described(common, &[]);
     let bound = match &message {
-        Message::Argument(position) => borrowed(&mut function, *position),
+        Message::Argument(position) => borrowed(&mut function, *position, &mentioned),
         Message::Expression(expr) => Bound::direct(reference(None, expr)),
     };
     let target = &bound.target;
@@ -71,6 +72,7 @@ pub(crate) fn consumer(options: TokenStream, item: TokenStream) -> TokenStream {
 //         ..
 //     }
 pub(crate) fn producer(options: TokenStream, item: TokenStream) -> TokenStream {
+    let mentioned = idents(options.clone());
     let Checked { options, mut function, message } = match check::producer(options, item) {
         Ok(checked) => checked,
         Err(refused) => return fallback::as_written(&refused.mistakes, &refused.item),
@@ -91,7 +93,7 @@ pub(crate) fn producer(options: TokenStream, item: TokenStream) -> TokenStream {
     };
     let described = described(common, &written);
     let bound = match &message {
-        Message::Argument(position) => borrowed_mut(&mut function, *position),
+        Message::Argument(position) => borrowed_mut(&mut function, *position, &mentioned),
         Message::Expression(expr) => Bound::direct(place(&mut function, expr)),
     };
     let target = &bound.target;
@@ -117,9 +119,8 @@ fn site(common: &Common, function: &Function, default_operation: &str) -> TokenS
     let function = function.signature.ident.unraw().to_string();
     let span = match (&common.name, &common.destination, &common.operation) {
         (Some(name), ..) => literal(&name.value),
-        (None, Some(destination), None) => {
-            literal(&destination.value).map(|destination| format!("{default_operation} {destination}"))
-        }
+        (None, Some(destination), None) => literal(&destination.value)
+            .map(|destination| format!("{default_operation} {destination}")),
         (None, Some(destination), Some(operation)) => literal(&operation.value)
             .zip(literal(&destination.value))
             .map(|(operation, destination)| format!("{operation} {destination}")),
@@ -149,7 +150,9 @@ fn literal(text: &Text) -> Option<String> {
 
 fn relation(options: &ConsumerOptions) -> TokenStream {
     match options.relations.first().map(|given| &given.value) {
-        Some(Relation::Link) if options.nested.is_some() => quote_spanned!(mixed()=> .link_nested()),
+        Some(Relation::Link) if options.nested.is_some() => {
+            quote_spanned!(mixed()=> .link_nested())
+        }
         // `check` has seen to it that there is a relation.
         Some(Relation::Link) | None => quote_spanned!(mixed()=> .link()),
         Some(Relation::Continue) => quote_spanned!(mixed()=> .continue_()),
@@ -194,9 +197,8 @@ fn recorded(runtime: &TokenStream, field: &Field, written: &[Ident]) -> TokenStr
     quote_spanned!(mixed_at(value.span())=> (#name, #runtime::field::#how(#value) #owned))
 }
 
-fn mentions(expr: &Expr, written: &[Ident]) -> bool {
-    !written.is_empty()
-        && idents(expr.to_token_stream()).iter().any(|ident| written.contains(ident))
+fn mentions(tokens: impl ToTokens, names: &[Ident]) -> bool {
+    !names.is_empty() && idents(tokens.to_token_stream()).iter().any(|ident| names.contains(ident))
 }
 
 /// Every name in `tokens`, those in a format string's braces too.
@@ -209,7 +211,8 @@ fn idents(tokens: TokenStream) -> Vec<Ident> {
             TokenTree::Literal(text) => {
                 let text = text.to_string();
                 let opened = text.split('{').skip(1);
-                let names = opened.map(|after| after.split(['}', ':', '.', '$']).next().unwrap_or_default());
+                let names = opened
+                    .map(|after| after.split(['}', ':', '.', '$']).next().unwrap_or_default());
                 found.extend(names.filter_map(|name| syn::parse_str::<Ident>(name).ok()));
             }
             TokenTree::Punct(_) => {}
@@ -268,13 +271,13 @@ impl Bound {
 //         .. start(&message) ..
 //         { let Order { id, .. } = message; .. }
 //     }
-fn borrowed(function: &mut Function, position: usize) -> Bound {
-    bound(function, position, |_, first, name| quote_spanned!(first=> &#name))
+fn borrowed(function: &mut Function, position: usize, mentioned: &[Ident]) -> Bound {
+    bound(function, position, mentioned, |_, first, name| quote_spanned!(first=> &#name))
 }
 
 /// As [`borrowed`], but to be written: `&mut *msg` where the message is a `&mut`, else `mut msg` and `&mut msg`.
-fn borrowed_mut(function: &mut Function, position: usize) -> Bound {
-    bound(function, position, |argument, first, name| {
+fn borrowed_mut(function: &mut Function, position: usize, mentioned: &[Ident]) -> Bound {
+    bound(function, position, mentioned, |argument, first, name| {
         if is_mut_reference(&argument.ty) {
             quote_spanned!(first=> &mut *#name)
         } else {
@@ -287,6 +290,7 @@ fn borrowed_mut(function: &mut Function, position: usize) -> Bound {
 fn bound(
     function: &mut Function,
     position: usize,
+    mentioned: &[Ident],
     target: impl FnOnce(&mut PatType, Span, &Ident) -> TokenStream,
 ) -> Bound {
     let Some(FnArg::Typed(argument)) = function.signature.inputs.get_mut(position) else {
@@ -299,12 +303,13 @@ fn bound(
     } else {
         TokenStream::new()
     };
-    let (first, name) = on_type(&argument.ty, name);
+    let (first, name) = on_type(&argument.ty, &name);
     Bound {
         target: target(argument, first, &name),
         allowed,
         peeked: pattern
             .as_ref()
+            .filter(|pattern| mentions(pattern, mentioned))
             .map(|pattern| peeked(&argument.ty, pattern, &name))
             .unwrap_or_default(),
         opened: pattern
@@ -334,7 +339,9 @@ fn named(argument: &mut PatType) -> (Ident, Option<Pat>) {
 /// twice, else borrowed.
 fn peeked(ty: &Type, pattern: &Pat, name: &Ident) -> TokenStream {
     let (pattern, value) = match message::bare(ty) {
-        Type::Reference(reference) if reference.mutability.is_none() => (pattern.clone(), quote!(#name)),
+        Type::Reference(reference) if reference.mutability.is_none() => {
+            (pattern.clone(), quote!(#name))
+        }
         _ => {
             let mut borrowing = pattern.clone();
             Peek.visit_pat_mut(&mut borrowing);
@@ -365,20 +372,23 @@ impl VisitMut for Peek {
     }
 }
 
-/// Spans for `&` and for the message's name that together cover its type: an error about the type is shown there.
-fn on_type(ty: &Type, name: Ident) -> (Span, Ident) {
+/// Spans for `&` and for the message's name that together cover its type: an error about the type is shown there. Both
+/// are the user's, for the compiler joins no spans of different makers.
+fn on_type(ty: &Type, name: &Ident) -> (Span, Ident) {
     let mut spans = ends(ty.to_token_stream());
     let first = spans.next().unwrap_or_else(mixed);
     let last = spans.last().unwrap_or(first);
-    let mut name = name;
-    name.set_span(name.span().located_at(last));
-    (mixed_at(first), name)
+    let mut located = name.clone();
+    located.set_span(name.span().located_at(last));
+    (name.span().located_at(first), located)
 }
 
 /// The spans of all tokens, a group's as its two delimiters.
 fn ends(tokens: TokenStream) -> Box<dyn Iterator<Item = Span>> {
     Box::new(tokens.into_iter().flat_map(|tree| match tree {
-        TokenTree::Group(group) if group.delimiter() == proc_macro2::Delimiter::None => ends(group.stream()),
+        TokenTree::Group(group) if group.delimiter() == proc_macro2::Delimiter::None => {
+            ends(group.stream())
+        }
         TokenTree::Group(group) => Box::new([group.span_open(), group.span_close()].into_iter()),
         other => Box::new(std::iter::once(other.span())) as Box<dyn Iterator<Item = Span>>,
     }))
@@ -480,7 +490,12 @@ fn make_mut(pat: &mut Pat, name: &Ident) -> bool {
 }
 
 /// The function with its body in the span that `start` yields.
-fn in_span(function: &Function, runtime: &TokenStream, start: &TokenStream, bound: &Bound) -> TokenStream {
+fn in_span(
+    function: &Function,
+    runtime: &TokenStream,
+    start: &TokenStream,
+    bound: &Bound,
+) -> TokenStream {
     let Body::Block { inner, block } = &function.body else {
         return function.to_token_stream();
     };
@@ -523,11 +538,7 @@ fn run_async(returned: &Returned, opened: &TokenStream, block: &Group) -> TokenS
         quote_spanned!(span=> async move { #edge #opened #block })
     };
     let run = quote_spanned!(mixed()=> __span.run(#body).await);
-    if returned.never {
-        quote_spanned!(mixed()=> match #run {})
-    } else {
-        run
-    }
+    if returned.never { quote_spanned!(mixed()=> match #run {}) } else { run }
 }
 
 fn run_sync(returned: &Returned, opened: &TokenStream, block: &Group) -> TokenStream {

@@ -22,7 +22,12 @@ pub(crate) enum Item {
 pub(crate) fn as_written(mistakes: &Mistakes, item: &Item) -> TokenStream {
     let told = mistakes.told();
     let item = match item {
-        Item::Function(function) => function.to_token_stream(),
+        Item::Function(function) => {
+            let mut function = function.clone();
+            // Whether the body could run at compile time is no longer the question.
+            function.signature.constness = None;
+            function.to_token_stream()
+        }
         Item::Unread(tokens) => tokens.clone(),
     };
     quote!(#told #item)

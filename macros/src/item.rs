@@ -9,6 +9,7 @@ use syn::{
 };
 
 /// A function, free or in an `impl`.
+#[derive(Clone)]
 pub(crate) struct Function {
     pub(crate) attributes: Vec<Attribute>,
     visibility: Visibility,
@@ -18,6 +19,7 @@ pub(crate) struct Function {
 }
 
 /// What stands between a function's braces.
+#[derive(Clone)]
 pub(crate) enum Body {
     Block {
         /// `#![allow(..)]` and its like: they hold for the whole function and may not move into a block of ours.
@@ -84,10 +86,7 @@ impl Parse for Body {
             .ok_or_else(|| input.error("expected the function's body, `{ .. }`"))?;
         let open_and_close = block.span();
         let (inner, statements) = (|input: ParseStream<'_>| {
-            Ok((
-                input.call(Attribute::parse_inner)?,
-                input.parse::<TokenStream>()?,
-            ))
+            Ok((input.call(Attribute::parse_inner)?, input.parse::<TokenStream>()?))
         })
         .parse2(block.stream())?;
         let block = if inner.is_empty() {

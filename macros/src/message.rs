@@ -16,7 +16,7 @@ pub(crate) enum Message {
 pub(crate) struct Words {
     /// `from` or `into`.
     pub(crate) option: &'static str,
-    /// What happens to the context: `read from` or `written into`.
+    /// `to read the context from` or `to write the context into`.
     pub(crate) purpose: &'static str,
 }
 
@@ -34,7 +34,10 @@ pub(crate) fn find(
     let Words { option, purpose } = words;
     for (position, mark) in marks {
         if let Some(FnArg::Receiver(_)) = signature.inputs.get(*position) {
-            mistakes.at(mark, format!("`self` takes no mark: write `{option} = self` among the options"));
+            mistakes.at(
+                mark,
+                format!("`self` takes no mark: write `{option} = self` among the options"),
+            );
             return None;
         }
         if !matches!(mark.meta, Meta::Path(_)) {
@@ -70,7 +73,7 @@ pub(crate) fn find(
             mistakes.at(
                 &signature.ident,
                 format!(
-                    "no argument is the message that the context is {purpose}: add one, or write `{option} = EXPR`"
+                    "there is no argument {purpose}: add the message, or write `{option} = EXPR`"
                 ),
             );
             None
@@ -87,14 +90,10 @@ pub(crate) fn find(
 
 /// The arguments other than `self`, with their positions.
 pub(crate) fn typed(signature: &Signature) -> impl Iterator<Item = (usize, &PatType)> {
-    signature
-        .inputs
-        .iter()
-        .enumerate()
-        .filter_map(|(position, argument)| match argument {
-            FnArg::Typed(typed) => Some((position, typed)),
-            FnArg::Receiver(_) => None,
-        })
+    signature.inputs.iter().enumerate().filter_map(|(position, argument)| match argument {
+        FnArg::Typed(typed) => Some((position, typed)),
+        FnArg::Receiver(_) => None,
+    })
 }
 
 /// A type without the invisible delimiters that a `macro_rules!` leaves round what it passes on.

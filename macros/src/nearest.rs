@@ -20,9 +20,8 @@ fn distance(from: &str, to: &str) -> usize {
     for (i, &a) in from.iter().enumerate() {
         let mut row = vec![i + 1];
         for (j, &b) in to.iter().enumerate() {
-            let mut edits = (rows[i][j] + usize::from(a != b))
-                .min(rows[i][j + 1] + 1)
-                .min(row[j] + 1);
+            let mut edits =
+                (rows[i][j] + usize::from(a != b)).min(rows[i][j + 1] + 1).min(row[j] + 1);
             if i > 0 && j > 0 && a == to[j - 1] && b == from[i - 1] {
                 edits = edits.min(rows[i - 1][j - 1] + 1);
             }

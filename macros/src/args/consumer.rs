@@ -64,15 +64,24 @@ impl Options for ConsumerOptions {
 
     fn advice(key: &str) -> Option<&'static str> {
         match key {
-            "into" => Some("`into` is where a producer writes; a consumer reads: write `from = ..`"),
-            "existing" => Some("`existing` is for `#[async_producer(..)]`; a consumer leaves its message as it is"),
+            "into" => {
+                Some("`into` is where a producer writes; a consumer reads: write `from = ..`")
+            }
+            "existing" => Some(
+                "`existing` is for `#[async_producer(..)]`; a consumer leaves its message as it is",
+            ),
             _ => None,
         }
     }
 }
 
 impl ConsumerOptions {
-    fn relation(&mut self, key: &Ident, input: ParseStream<'_>, relation: Relation) -> syn::Result<()> {
+    fn relation(
+        &mut self,
+        key: &Ident,
+        input: ParseStream<'_>,
+        relation: Relation,
+    ) -> syn::Result<()> {
         stands_alone(key, input)?;
         self.push(key, relation);
         Ok(())
@@ -89,7 +98,9 @@ fn mode(key: &Ident, input: ParseStream<'_>) -> syn::Result<Expr> {
     match literal_relation(&chosen) {
         Some(relation) => Err(syn::Error::new_spanned(
             &chosen,
-            format!("`mode` is for a relation chosen while the program runs; for a fixed one write `{relation}` alone"),
+            format!(
+                "`mode` is for a relation chosen while the program runs; for a fixed one write `{relation}` alone"
+            ),
         )),
         None if literal(&chosen).is_some() => Err(syn::Error::new_spanned(
             &chosen,

@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 
-use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::{
     Expr, Ident, LitStr, Token,
@@ -13,7 +12,7 @@ use syn::{
     token::Paren,
 };
 
-use super::bare;
+use super::{attempt, bare};
 
 /// One field of the handler's span.
 pub(crate) struct Field {
@@ -36,11 +35,10 @@ pub(super) fn parse(key: &Ident, input: ParseStream<'_>) -> syn::Result<Vec<Fiel
             "`fields` takes a list in parentheses: write `fields(order.id = %msg.id)`",
         ));
     }
-    let content;
-    parenthesized!(content in input);
-    let fields = content.parse_terminated(Field::parse, Token![,]).inspect_err(|_| {
-        // What is left in the parentheses would be a second mistake.
-        let _ = content.parse::<TokenStream>();
+    let fields = attempt(input, |input| {
+        let content;
+        parenthesized!(content in input);
+        content.parse_terminated(Field::parse, Token![,])
     })?;
     let fields: Vec<_> = fields.into_iter().collect();
     let mut names = HashSet::new();
@@ -115,17 +113,18 @@ fn name(input: ParseStream<'_>) -> syn::Result<(LitStr, Option<Expr>)> {
         return Ok((name, None));
     }
     if !input.peek(Ident::peek_any) {
-        return Err(input.error("expected a field: `order.id = %msg.id`, `\"a key\" = 1` or the name of an argument"));
+        return Err(input.error(
+            "expected a field: `order.id = %msg.id`, `\"a key\" = 1` or the name of an argument",
+        ));
     }
     let parts: Punctuated<Ident, Token![.]> =
         Punctuated::parse_separated_nonempty_with(input, Ident::parse_any).map_err(|mistake| {
-            syn::Error::new(mistake.span(), "a field's name is words and dots: give this value one, `name = ..`")
+            syn::Error::new(
+                mistake.span(),
+                "a field's name is words and dots: give this value one, `name = ..`",
+            )
         })?;
-    let name = parts
-        .iter()
-        .map(|part| part.unraw().to_string())
-        .collect::<Vec<_>>()
-        .join(".");
+    let name = parts.iter().map(|part| part.unraw().to_string()).collect::<Vec<_>>().join(".");
     let span = parts.first().map_or_else(proc_macro2::Span::call_site, Ident::span);
     // A keyword (`type = ..`) is a fine name, but stands for nothing by itself.
     let shorthand = syn::parse2(parts.to_token_stream()).ok();

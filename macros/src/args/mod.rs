@@ -4,12 +4,12 @@ mod consumer;
 mod fields;
 mod producer;
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote_spanned};
 use syn::{
     Expr, ExprLit, Ident, Lit, LitStr, Path, Token,
     ext::IdentExt as _,
-    parse::{Parse, ParseStream, Parser},
+    parse::{Parse, ParseStream, Parser, discouraged::Speculative as _},
     token::Paren,
 };
 
@@ -74,11 +74,8 @@ pub(crate) enum Text {
 
 /// Reads all options there are, and gathers what is wrong with them.
 pub(crate) fn parse<O: Options>(tokens: TokenStream) -> Parsed<O> {
-    let mut parsed = Parsed {
-        options: O::default(),
-        mistakes: Mistakes::default(),
-        misread: false,
-    };
+    let mut parsed =
+        Parsed { options: O::default(), mistakes: Mistakes::default(), misread: false };
     let read_all = |input: ParseStream<'_>| {
         while !input.is_empty() {
             if let Err(mistake) = read_one(&mut parsed, input) {
@@ -117,10 +114,9 @@ fn read_one<O: Options>(parsed: &mut Parsed<O>, input: ParseStream<'_>) -> syn::
 
 fn not_a_name<O: Options>(input: ParseStream<'_>) -> syn::Error {
     match input.parse::<LitStr>() {
-        Ok(quoted) if O::KNOWN.contains(&quoted.value().as_str()) => syn::Error::new(
-            quoted.span(),
-            format!("write `{}` without the quotes", quoted.value()),
-        ),
+        Ok(quoted) if O::KNOWN.contains(&quoted.value().as_str()) => {
+            syn::Error::new(quoted.span(), format!("write `{}` without the quotes", quoted.value()))
+        }
         _ => input.error(format!("expected an option of `#[{}(..)]`", O::MACRO)),
     }
 }
@@ -143,40 +139,31 @@ fn unknown<O: Options>(key: &Ident) -> String {
 /// Goes on to the next option. A value is read as an expression where it is one, for its commas are its own.
 fn skip_option(input: ParseStream<'_>) {
     if input.parse::<Option<Token![=]>>().is_ok_and(|eq| eq.is_some()) {
-        let ahead = input.fork();
-        if ahead.parse::<Expr>().is_ok() {
-            let _ = input.parse::<Expr>();
-        }
+        let _ = attempt(input, Expr::parse);
     }
     while !input.is_empty() && !input.peek(Token![,]) {
-        let _ = input.parse::<proc_macro2::TokenTree>();
+        let _ = input.parse::<TokenTree>();
     }
 }
 
 /// Keeps the first value of an option and refuses a second one.
 fn set_once<T>(slot: &mut Option<Given<T>>, key: &Ident, value: T) -> syn::Result<()> {
     if slot.is_some() {
-        return Err(syn::Error::new(
-            key.span(),
-            format!("`{key}` is given twice: keep one"),
-        ));
+        return Err(syn::Error::new(key.span(), format!("`{key}` is given twice: keep one")));
     }
-    *slot = Some(Given {
-        key: key.clone(),
-        value,
-    });
+    *slot = Some(Given { key: key.clone(), value });
     Ok(())
 }
 
 /// An option that is a word by itself.
 fn stands_alone(key: &Ident, input: ParseStream<'_>) -> syn::Result<()> {
-    if input.is_empty() || input.peek(Token![,]) {
-        return Ok(());
+    if input.peek(Token![=]) || input.peek(Paren) {
+        return Err(syn::Error::new(
+            key.span(),
+            format!("`{key}` takes no value: write `{key}` alone"),
+        ));
     }
-    Err(syn::Error::new(
-        key.span(),
-        format!("`{key}` takes no value: write `{key}` alone"),
-    ))
+    Ok(())
 }
 
 /// The expression after `key =`; `example` is what a value looks like.
@@ -191,28 +178,30 @@ fn assigned<T: Parse>(
     whole: &str,
 ) -> syn::Result<T> {
     if input.peek(Paren) {
-        return Err(syn::Error::new(
-            key.span(),
-            format!("`{key}` is assigned: write `{whole}`"),
-        ));
+        return Err(syn::Error::new(key.span(), format!("`{key}` is assigned: write `{whole}`")));
     }
-    let missing = || {
-        syn::Error::new(
-            key.span(),
-            format!("`{key}` needs a value: write `{whole}`"),
-        )
-    };
+    let missing = || syn::Error::new(key.span(), format!("`{key}` needs a value: write `{whole}`"));
     if input.parse::<Option<Token![=]>>()?.is_none() {
         return Err(missing());
     }
     if input.is_empty() || input.peek(Token![,]) {
         return Err(missing());
     }
-    let before = input.fork();
-    input.parse().map_err(|_| {
-        let span = before.parse::<proc_macro2::TokenTree>().map_or(key.span(), |tree| tree.span());
+    attempt(input, T::parse).map_err(|_| {
+        let span = input.fork().parse::<TokenTree>().map_or(key.span(), |tree| tree.span());
         syn::Error::new(span, format!("this can't be the value of `{key}`: write {example}"))
     })
+}
+
+/// Reads all or nothing: what is left half read would be a mistake of its own.
+fn attempt<T>(
+    input: ParseStream<'_>,
+    read: impl FnOnce(ParseStream<'_>) -> syn::Result<T>,
+) -> syn::Result<T> {
+    let ahead = input.fork();
+    let value = read(&ahead)?;
+    input.advance_to(&ahead);
+    Ok(value)
 }
 
 /// An expression without the invisible delimiters that a `macro_rules!` leaves round what it passes on.
@@ -255,11 +244,14 @@ impl Common {
                 .and_then(|value| set_once(&mut self.destination, key, value)),
             "operation" => text(key, input, "\"process\"")
                 .and_then(|value| set_once(&mut self.operation, key, value)),
-            "fields" => fields::parse(key, input)
-                .and_then(|value| set_once(&mut self.fields, key, value)),
+            "fields" => {
+                fields::parse(key, input).and_then(|value| set_once(&mut self.fields, key, value))
+            }
             "level" => level(key, input).and_then(|value| set_once(&mut self.level, key, value)),
             "target" => target(key, input).and_then(|value| set_once(&mut self.target, key, value)),
-            "crate" => runtime(key, input).and_then(|value| set_once(&mut self.runtime, key, value)),
+            "crate" => {
+                runtime(key, input).and_then(|value| set_once(&mut self.runtime, key, value))
+            }
             _ => return None,
         };
         Some(read)
@@ -275,9 +267,7 @@ impl Common {
 
     /// The four texts, with their names.
     pub(crate) fn texts(&self) -> impl Iterator<Item = &Given<Text>> {
-        [&self.name, &self.system, &self.destination, &self.operation]
-            .into_iter()
-            .flatten()
+        [&self.name, &self.system, &self.destination, &self.operation].into_iter().flatten()
     }
 }
 

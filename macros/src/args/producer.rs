@@ -38,7 +38,9 @@ impl Options for ProducerOptions {
         let read = match key.to_string().as_str() {
             "into" => value(key, input, "msg.headers")
                 .and_then(|value| set_once(&mut self.into, key, value)),
-            "existing" => existing(key, input).and_then(|value| set_once(&mut self.existing, key, value)),
+            "existing" => {
+                existing(key, input).and_then(|value| set_once(&mut self.existing, key, value))
+            }
             _ => return self.common.read(key, input),
         };
         Some(read)
@@ -53,7 +55,9 @@ impl Options for ProducerOptions {
             "link" | "continue" | "ignore" | "nested" | "mode" | "relation" => Some(
                 "a relation is for `#[async_consumer(..)]`; a producer's span is always a child of the active one: leave it out",
             ),
-            "from" => Some("`from` is where a consumer reads; a producer writes: write `into = ..`"),
+            "from" => {
+                Some("`from` is where a consumer reads; a producer writes: write `into = ..`")
+            }
             _ => None,
         }
     }

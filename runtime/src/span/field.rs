@@ -24,6 +24,7 @@ type Debugged<'a> = tracing::field::DebugValue<&'a dyn Debug>;
 enum Inner<'a> {
     Empty,
     Str(&'a str),
+    Owned(String),
     I64(i64),
     U64(u64),
     F64(f64),
@@ -43,6 +44,7 @@ impl Debug for Inner<'_> {
         match self {
             Self::Empty => f.write_str("empty"),
             Self::Str(value) => Debug::fmt(value, f),
+            Self::Owned(value) => Debug::fmt(value, f),
             Self::I64(value) => Debug::fmt(value, f),
             Self::U64(value) => Debug::fmt(value, f),
             Self::F64(value) => Debug::fmt(value, f),
@@ -165,10 +167,33 @@ impl<T: Value> Value for Option<T> {
 }
 
 impl FieldValue<'_> {
+    /// The value as it is now, which no longer borrows: for a field of the message that a producer
+    /// is about to write into.
+    ///
+    /// ```
+    /// use throughline::field;
+    /// let field = field::display(&7).into_owned();
+    /// # let _: field::FieldValue<'static> = field;
+    /// ```
+    pub fn into_owned(self) -> FieldValue<'static> {
+        FieldValue(match self.0 {
+            Inner::Empty => Inner::Empty,
+            Inner::Str(value) => Inner::Owned(value.to_owned()),
+            Inner::Owned(value) => Inner::Owned(value),
+            Inner::I64(value) => Inner::I64(value),
+            Inner::U64(value) => Inner::U64(value),
+            Inner::F64(value) => Inner::F64(value),
+            Inner::Bool(value) => Inner::Bool(value),
+            Inner::Display(value) => Inner::Owned(value.to_string()),
+            Inner::Debug(value) => Inner::Owned(format!("{value:?}")),
+        })
+    }
+
     pub(super) fn to_attribute(&self, name: &'static str) -> Option<KeyValue> {
         Some(match &self.0 {
             Inner::Empty => return None,
             Inner::Str(value) => KeyValue::new(name, (*value).to_owned()),
+            Inner::Owned(value) => KeyValue::new(name, value.clone()),
             Inner::I64(value) => KeyValue::new(name, *value),
             Inner::U64(value) => KeyValue::new(name, value.to_string()),
             Inner::F64(value) => KeyValue::new(name, *value),
@@ -183,6 +208,7 @@ impl FieldValue<'_> {
         Some(match &self.0 {
             Inner::Empty => return None,
             Inner::Str(value) => value,
+            Inner::Owned(value) => value,
             Inner::I64(value) => value,
             Inner::U64(value) => value,
             Inner::F64(value) => value,
