@@ -55,8 +55,9 @@ pub(crate) fn consumer(options: TokenStream, item: TokenStream) -> TokenStream {
     };
     let target = &bound.target;
     let start = quote_spanned! {mixed()=>
-        #runtime::consume(#site) #relation #described.start(#target)
+        #runtime::consume(#site) #relation #described
     };
+    let start = started(&start, target);
     in_span(&function, &runtime, &start, &bound)
 }
 
@@ -98,8 +99,9 @@ pub(crate) fn producer(options: TokenStream, item: TokenStream) -> TokenStream {
     };
     let target = &bound.target;
     let start = quote_spanned! {mixed()=>
-        #runtime::produce(#site) #existing #described.start(#target)
+        #runtime::produce(#site) #existing #described
     };
+    let start = started(&start, target);
     in_span(&function, &runtime, &start, &bound)
 }
 
@@ -111,6 +113,13 @@ fn mixed() -> Span {
 /// Ours in every way but where an error about it is shown.
 fn mixed_at(location: Span) -> Span {
     mixed().located_at(location)
+}
+
+/// `start`, shown where the message is: there is what the compiler may have to say about it.
+fn started(described: &TokenStream, target: &TokenStream) -> TokenStream {
+    let shown = ends(target.clone()).next().unwrap_or_else(mixed);
+    let start = quote_spanned!(mixed_at(shown)=> .start);
+    quote_spanned!(mixed()=> #described #start(#target))
 }
 
 /// What is known of the span when the handler is compiled.

@@ -391,6 +391,42 @@ fn captures_in_parallel_see_their_own_spans_only() {
     });
 }
 
+/// The same with throughline's own spans. The handlers run where nobody polls a capture, with
+/// nothing but the message to tell whose they are.
+#[test]
+fn handlers_on_other_threads_are_seen_in_both_worlds() {
+    let one_order = || {
+        let mut order = crate::Traced::new("two lemons");
+        crate::produce("publish").destination("orders").run_sync(&mut order, |_| {});
+        let (charged, reserved) = (order.clone(), order);
+        let charging = std::thread::spawn(move || {
+            let charge = crate::consume("charge_card").continue_().destination("orders");
+            block_on(charge.run(&charged, turn()));
+        });
+        let reserving = std::thread::spawn(move || {
+            let reserve = crate::consume("reserve_stock").link().destination("orders");
+            block_on(reserve.run(&reserved, turn()));
+        });
+        charging.join().unwrap();
+        reserving.join().unwrap();
+    };
+    std::thread::scope(|scope| {
+        for capture in (0..10).flat_map(|_| both_worlds()) {
+            scope.spawn(move || {
+                capture.run_sync(one_order).assert_tree(
+                    "
+                    trace A
+                      send orders                        producer
+                        process orders                   consumer   continues A/send orders
+                    trace B
+                      process orders                     consumer   links to A/send orders
+                    ",
+                );
+            });
+        }
+    });
+}
+
 #[test]
 fn captures_that_share_a_sample_context_do_not_steal_from_each_other() {
     let origin = context((0x5A4D, 0x5A4D));
