@@ -141,8 +141,8 @@ macro_rules! handlers_return {
         fn sync_handler() -> $type {
             $value
         }
-        in_both_worlds(async || drop(handler().await), $check);
-        in_both_worlds(async || drop(sync_handler()), $check);
+        in_both_worlds(async || { let _ = handler().await; }, $check);
+        in_both_worlds(async || { let _ = sync_handler(); }, $check);
     }};
 }
 

@@ -82,6 +82,12 @@ impl Outcome {
         Self::error(error_type_name::<E>()).describe(format!("{error:?}"))
     }
 
+    /// An `Err` is an error, also where its content alone would be none, as `()` and `None` are.
+    pub(crate) fn of_telling_error<E: IntoOutcome>(error: &E) -> Self {
+        let said = error.outcome();
+        if said.is_error() { said } else { Self::of_silent_error::<E>() }
+    }
+
     pub(crate) fn of_silent_error<E: ?Sized>() -> Self {
         Self::error(error_type_name::<E>())
     }
@@ -172,7 +178,7 @@ pub mod probe {
 
     impl<T, E: IntoOutcome> ErrorSays for &&&&Probe<'_, Result<T, E>> {
         fn outcome(&self) -> Outcome {
-            self.0.as_ref().map_or_else(IntoOutcome::outcome, |_| Outcome::ok())
+            self.0.as_ref().map_or_else(Outcome::of_telling_error, |_| Outcome::ok())
         }
     }
 

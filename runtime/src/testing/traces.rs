@@ -164,6 +164,25 @@ impl fmt::Debug for Traces {
 /// Where an assertion asks for another span, that is its name, its label in the printed tree
 /// (`A/publish orders #2`), or a `traceparent`, whose span need not be among the captured ones.
 /// An assertion that fails panics with the printed tree.
+///
+/// ```
+/// use throughline::testing;
+///
+/// const SENDER: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+///
+/// let message = [("traceparent", SENDER), ("x-tenant", "lemons")];
+/// let traces = testing::capture_sync(|| {
+///     let reserve = throughline::consume("reserve_stock").link().destination("orders");
+///     reserve.run_sync(&throughline::TraceContext::read_from(&message[..]), || {
+///         tracing::info_span!("query", otel.kind = "client").in_scope(|| {});
+///     });
+/// });
+///
+/// let handler = traces.span("process orders").is_root().links_to(SENDER).has_links(1);
+/// assert_eq!(handler.attribute("throughline.relation.kind"), Some(&"link".into()));
+/// assert_eq!(handler.children()[0].kind(), "client");
+/// traces.span("query").is_child_of("process orders").is_in_same_trace_as("A/process orders");
+/// ```
 #[derive(Clone, Copy)]
 pub struct Span<'t> {
     pub(super) traces: &'t Traces,
