@@ -29,7 +29,7 @@ fn message() -> TraceContext {
 #[track_caller]
 fn only(traces: &Traces) -> Span<'_> {
     assert_eq!(traces.len(), 1, "{traces}");
-    assert!(!traces.to_string().contains("still open"), "{traces}");
+    assert!(format!("{traces:?}").ends_with("open: [] }"), "{traces:?}");
     traces.all()[0]
 }
 
@@ -50,13 +50,12 @@ fn poll_once<F: Future + ?Sized>(future: Pin<&mut F>) -> Poll<F::Output> {
 /// What the future panics with, if it does.
 async fn panic_of<F: Future>(future: F) -> Option<&'static str> {
     let mut future = pin!(future);
-    let ended = poll_fn(|task| {
-        match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(task))) {
+    let ended =
+        poll_fn(|task| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(task))) {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(_)) => Poll::Ready(None),
             Err(payload) => Poll::Ready(Some(payload)),
-        }
-    });
+        });
     Some(*ended.await?.downcast::<&'static str>().expect("the very payload"))
 }
 
@@ -141,8 +140,18 @@ macro_rules! handlers_return {
         fn sync_handler() -> $type {
             $value
         }
-        in_both_worlds(async || { let _ = handler().await; }, $check);
-        in_both_worlds(async || { let _ = sync_handler(); }, $check);
+        in_both_worlds(
+            async || {
+                let _ = handler().await;
+            },
+            $check,
+        );
+        in_both_worlds(
+            async || {
+                let _ = sync_handler();
+            },
+            $check,
+        );
     }};
 }
 
@@ -440,10 +449,7 @@ fn what_a_handler_held_is_dropped_inside_its_span_however_it_ends() {
 
 #[test]
 fn a_handler_that_is_never_polled_makes_no_span() {
-    in_both_worlds(
-        async || drop(never_ends()),
-        |traces| assert!(traces.is_empty(), "{traces}"),
-    );
+    in_both_worlds(async || drop(never_ends()), |traces| assert!(traces.is_empty(), "{traces}"));
 }
 
 #[test]

@@ -24,8 +24,7 @@ fn in_both_worlds<R>(body: impl AsyncFn() -> R, check: impl Fn(&Traces, R)) {
     for capture in [Capture::new(), Capture::new().without_tracing()] {
         let returned = RefCell::new(None);
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-        let traces =
-            runtime.block_on(capture.run(async { returned.replace(Some(body().await)) }));
+        let traces = runtime.block_on(capture.run(async { returned.replace(Some(body().await)) }));
         check(&traces, returned.into_inner().expect("the body has run"));
     }
 }
@@ -35,10 +34,8 @@ async fn in_request<F: Future>(body: F) -> F::Output {
     use opentelemetry::trace::FutureExt;
 
     let span = testing::provider().tracer("shop").start("POST /orders");
-    let context = opentelemetry::trace::TraceContextExt::with_span(
-        &opentelemetry::Context::current(),
-        span,
-    );
+    let context =
+        opentelemetry::trace::TraceContextExt::with_span(&opentelemetry::Context::current(), span);
     body.with_context(context).await
 }
 

@@ -62,12 +62,12 @@ async fn look_around() -> Seen {
     Seen { first, later: TraceContext::current(), baggage }
 }
 
-#[async_consumer(link, from = &message, destination = destination)]
+#[async_consumer(link, from = &message, destination = destination, fields(attempt = 3))]
 async fn linked(message: TraceContext, destination: String) -> Seen {
     look_around().await
 }
 
-#[async_consumer(continue, from = &message, destination = destination)]
+#[async_consumer(continue, from = &message, destination = destination, fields(attempt = 3))]
 async fn continued(message: TraceContext, destination: String) -> Seen {
     look_around().await
 }
@@ -125,6 +125,10 @@ impl Trial {
     #[track_caller]
     fn only_span(&self) -> &SpanData {
         assert_eq!(self.handler.len(), 1, "made once: {:#?}", self.handler);
+        for key in ["attempt", "messaging.operation.name", "code.function.name"] {
+            let times = self.handler[0].attributes.iter().filter(|it| it.key.as_str() == key);
+            assert_eq!(times.count(), 1, "{key} is there once: {:#?}", self.handler[0].attributes);
+        }
         &self.handler[0]
     }
 

@@ -27,7 +27,7 @@ pub(super) enum Undecided {
     /// A bridge took the parent and the links, or a per-layer filter hides the span from it.
     Answered { passes_through: Context },
     /// No bridge was found: one may be behind a `reload` layer, or there is none.
-    NotFound { builder: SpanBuilder, parent: Context, root: bool },
+    NotFound { builder: SpanBuilder, fields: Vec<KeyValue>, parent: Context, root: bool },
 }
 
 pub(super) struct Decided {
@@ -60,14 +60,14 @@ pub(super) fn start(mut draft: Draft<'_>, active: &mut ActiveSpan) {
         }
         Err(SetParentError::LayerNotFound | SetParentError::SpanDisabled) => {
             BRIDGE_HAS_ANSWERED.set(false);
-            let field_attributes = draft.take_field_attributes();
             Undecided::NotFound {
+                fields: draft.take_field_attributes(),
                 root: draft.lineage == Lineage::Root
                     && !draft.parent.span().span_context().is_valid(),
                 builder: SpanBuilder {
                     span_kind: Some(draft.kind),
                     name: draft.name,
-                    attributes: Some([draft.attributes, field_attributes].concat()),
+                    attributes: Some(draft.attributes),
                     links: Some(draft.links),
                     ..SpanBuilder::default()
                 },
@@ -151,10 +151,12 @@ impl Undecided {
                     Decided { own: None, attach: Some(passes_through), ends_here: false }
                 }
             }
-            Self::NotFound { builder, parent, root } if entering_made_it_current => {
+            Self::NotFound { builder, parent, root, .. } if entering_made_it_current => {
                 behind_reload(builder, &parent, root)
             }
-            Self::NotFound { builder, parent, .. } => {
+            Self::NotFound { mut builder, fields, parent, .. } => {
+                // `tracing` has them for its log lines; nobody carries them to this span.
+                builder.attributes.get_or_insert_default().extend(fields);
                 let made = otel::build(builder, parent);
                 Decided { own: made.own, attach: made.attach, ends_here: true }
             }

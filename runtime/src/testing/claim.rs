@@ -336,6 +336,20 @@ mod tests {
     }
 
     #[test]
+    fn a_capture_lives_until_it_is_dropped() {
+        let claim = Claim::new(Arc::new(default_sampler()));
+        let capture = claim.capture;
+        assert!(find(&mut live(), capture).is_some());
+        drop(claim);
+        assert!(find(&mut live(), capture).is_none());
+
+        let claim = Claim::new(Arc::new(default_sampler()));
+        let capture = claim.capture;
+        drop(claim.into_traces());
+        assert!(find(&mut live(), capture).is_none());
+    }
+
+    #[test]
     fn parent_then_trace_then_links_then_thread() {
         let mut live = [record(1), record(2)];
         live[0].traces.extend([TraceId::from(7), TraceId::from(8)]);

@@ -1,0 +1,293 @@
+//! An application that has set a propagator of its own is read and written by that one alone, and
+//! what it puts into the context stays there.
+//!
+//! The propagator is one for the process, so each test holds [`in_use`] while it runs.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use opentelemetry::baggage::BaggageExt;
+use opentelemetry::propagation::text_map_propagator::FieldIter;
+use opentelemetry::propagation::{
+    Extractor, Injector, TextMapCompositePropagator, TextMapPropagator,
+};
+use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
+use opentelemetry::{Context, KeyValue, global};
+use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
+use throughline::testing::{Capture, Traces};
+use throughline::{TraceContext, Traced};
+
+const SENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+const OTHER: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+const B3: &str = "0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-1";
+const OTHER_B3: &str = "4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-1";
+const UBER: &str = "0af7651916cd43dd8448eb211c80319c:b7ad6b7169203331:0:1";
+
+/// Makes `propagator` the application's, until the guard is dropped.
+fn in_use(propagator: impl TextMapPropagator + Send + Sync + 'static) -> MutexGuard<'static, ()> {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    global::set_text_map_propagator(propagator);
+    guard
+}
+
+fn span_context(trace: &str, span: &str, sampled: bool) -> Option<SpanContext> {
+    let trace = TraceId::from_hex(trace).ok()?;
+    let span = SpanId::from_hex(span).ok()?;
+    let flags = TraceFlags::default().with_sampled(sampled);
+    Some(SpanContext::new(trace, span, flags, true, TraceState::NONE))
+}
+
+/// What only this propagator knows.
+#[derive(Debug, PartialEq)]
+struct DebugFlag(String);
+
+/// The single header of B3, and a flag that has no place in a span context.
+#[derive(Debug)]
+struct B3Propagator([String; 2]);
+
+impl B3Propagator {
+    fn new() -> Self {
+        Self(["b3".to_owned(), "X-Debug".to_owned()])
+    }
+}
+
+impl TextMapPropagator for B3Propagator {
+    fn inject_context(&self, context: &Context, injector: &mut dyn Injector) {
+        let span = context.span();
+        let span = span.span_context();
+        if span.is_valid() {
+            let sampled = u8::from(span.is_sampled());
+            injector.set("b3", format!("{}-{}-{sampled}", span.trace_id(), span.span_id()));
+        }
+        let debug = context.get::<DebugFlag>().map_or("", |flag| flag.0.as_str());
+        injector.set("X-Debug", debug.to_owned());
+    }
+
+    fn extract_with_context(&self, context: &Context, extractor: &dyn Extractor) -> Context {
+        let mut context = context.clone();
+        let parts: Vec<_> = extractor.get("b3").unwrap_or_default().split('-').collect();
+        if let [trace, span, sampled] = parts[..] {
+            if let Some(origin) = span_context(trace, span, sampled == "1") {
+                context = context.with_remote_span_context(origin);
+            }
+        }
+        match extractor.get("X-Debug") {
+            Some(debug) => context.with_value(DebugFlag(debug.to_owned())),
+            None => context,
+        }
+    }
+
+    fn fields(&self) -> FieldIter<'_> {
+        FieldIter::new(&self.0)
+    }
+}
+
+/// As Jaeger's: baggage stands in headers whose names begin with `uberctx-`, so that the names that
+/// are there have to be looked through.
+#[derive(Debug)]
+struct JaegerPropagator([String; 1]);
+
+impl JaegerPropagator {
+    fn new() -> Self {
+        Self(["uber-trace-id".to_owned()])
+    }
+}
+
+impl TextMapPropagator for JaegerPropagator {
+    fn inject_context(&self, context: &Context, injector: &mut dyn Injector) {
+        let span = context.span();
+        let span = span.span_context();
+        if span.is_valid() {
+            let flags = span.trace_flags().to_u8();
+            let (trace, span) = (span.trace_id(), span.span_id());
+            injector.set("uber-trace-id", format!("{trace}:{span}:0:{flags}"));
+        }
+        for (key, (value, _)) in context.baggage() {
+            injector.set(&format!("uberctx-{key}"), value.to_string());
+        }
+    }
+
+    fn extract_with_context(&self, context: &Context, extractor: &dyn Extractor) -> Context {
+        let id = extractor.get("uber-trace-id").unwrap_or_default();
+        let parts: Vec<_> = id.split(':').collect();
+        let origin = match parts[..] {
+            [trace, span, _, flags] => span_context(trace, span, flags == "1"),
+            _ => None,
+        };
+        let baggage = extractor.keys().into_iter().filter_map(|name| {
+            let key = name.strip_prefix("uberctx-")?;
+            Some(KeyValue::new(key.to_owned(), extractor.get(name)?.to_owned()))
+        });
+        let context = context.with_baggage(baggage.collect::<Vec<_>>());
+        match origin {
+            Some(origin) => context.with_remote_span_context(origin),
+            None => context,
+        }
+    }
+
+    fn fields(&self) -> FieldIter<'_> {
+        FieldIter::new(&self.0)
+    }
+}
+
+fn in_both_worlds(body: impl Fn(), check: impl Fn(&Traces)) {
+    for capture in [Capture::new(), Capture::new().without_tracing()] {
+        check(&capture.run_sync(&body));
+    }
+}
+
+fn written(context: &TraceContext) -> BTreeMap<String, String> {
+    let mut headers = BTreeMap::new();
+    context.write_to(&mut headers);
+    headers
+}
+
+fn owned(headers: &[(&str, &str)]) -> BTreeMap<String, String> {
+    headers.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+#[test]
+fn the_applications_propagator_reads_in_place_of_ours() {
+    let _in_use = in_use(B3Propagator::new());
+    let context = TraceContext::read_from(&[("traceparent", OTHER), ("b3", B3)]);
+    assert_eq!(context.traceparent().as_deref(), Some(SENT));
+    assert!(TraceContext::read_from(&[("traceparent", SENT)]).is_empty());
+    assert_eq!(TraceContext::read_from(&[("B3", B3)]), context);
+    assert_eq!(TraceContext::read_from(&HashMap::from([("b3", B3.as_bytes())])), context);
+}
+
+#[test]
+fn the_applications_propagator_writes_in_place_of_ours_in_lower_case() {
+    let _in_use = in_use(B3Propagator::new());
+    let context = TraceContext::read_from(&[("b3", B3), ("x-debug", "on")]);
+    assert_eq!(written(&context), owned(&[("b3", B3), ("x-debug", "on")]));
+
+    let mut headers = owned(&[("B3", "old"), ("X-Debug", "old"), ("x-debug", "older")]);
+    TraceContext::read_from(&[("b3", B3)]).write_to(&mut headers);
+    assert_eq!(headers, owned(&[("b3", B3)]), "what is stale or empty is not there");
+}
+
+#[test]
+fn repeated_headers_of_any_propagator_count_once_or_as_none() {
+    let _in_use = in_use(B3Propagator::new());
+    let traceparent = |headers: &[(&str, &str)]| TraceContext::read_from(headers).traceparent();
+    assert_eq!(traceparent(&[("b3", B3), ("b3", B3)]).as_deref(), Some(SENT));
+    assert_eq!(traceparent(&[("b3", B3), ("b3", OTHER_B3)]), None);
+    assert_eq!(traceparent(&[("B3", OTHER_B3), ("b3", B3)]).as_deref(), Some(SENT));
+}
+
+#[test]
+fn a_message_without_headers_is_not_taken_for_the_ambient_spans() {
+    let _in_use = in_use(B3Propagator::new());
+    let ambient = TraceContext::read_from(&[("b3", B3)]);
+    throughline::consume("outer").continue_().run_sync(&ambient, || {
+        assert!(!TraceContext::current().is_empty());
+        assert!(TraceContext::read_from(&[("content-type", "text/plain")]).is_empty());
+    });
+}
+
+#[test]
+fn handlers_and_producers_use_the_applications_propagator() {
+    let _in_use = in_use(B3Propagator::new());
+    in_both_worlds(
+        || {
+            throughline::consume("handle").continue_().run_sync(&[("b3", B3)], || {
+                let mut sent = owned(&[("b3", B3)]);
+                throughline::produce("send").run_sync(&mut sent, |_| ());
+                let own = TraceContext::read_from(&sent).traceparent();
+                assert!(own.is_some_and(|own| own != SENT && own[..36] == SENT[..36]));
+                assert_eq!(sent.keys().collect::<Vec<_>>(), ["b3"]);
+            });
+        },
+        |traces| {
+            traces.span("handle").continues(SENT);
+            traces.span("send").is_child_of("handle").is_kind("producer");
+        },
+    );
+}
+
+#[test]
+fn a_header_of_the_applications_propagator_that_cannot_be_read_is_told() {
+    let _in_use = in_use(B3Propagator::new());
+    in_both_worlds(
+        || throughline::consume("handle").continue_().run_sync(&[("b3", "nonsense")], || ()),
+        |traces| {
+            traces
+                .span("handle")
+                .is_root()
+                .has_attribute("throughline.relation.reason", "unreadable");
+        },
+    );
+}
+
+#[test]
+fn what_a_propagator_keeps_in_the_context_survives_in_memory() {
+    let _in_use = in_use(B3Propagator::new());
+    let headers = [("b3", B3), ("x-debug", "on")];
+    let kept = Traced::with_context(7, TraceContext::read_from(&headers));
+    let mut copy = Traced::with_context(8, TraceContext::default());
+    kept.context().clone().write_to(&mut copy);
+    assert_eq!(written(copy.context()), owned(&headers));
+
+    in_both_worlds(
+        || {
+            throughline::consume("handle").continue_().run_sync(&copy, || {
+                assert_eq!(
+                    Context::current().get::<DebugFlag>(),
+                    Some(&DebugFlag("on".to_owned()))
+                );
+                assert_eq!(written(&TraceContext::current())["x-debug"], "on");
+                assert_eq!(written(Traced::new(9).context())["x-debug"], "on");
+            });
+        },
+        |traces| {
+            traces.span("handle").continues(SENT);
+        },
+    );
+}
+
+#[test]
+fn a_propagator_can_look_through_the_names_that_are_there() {
+    let _in_use = in_use(JaegerPropagator::new());
+    let headers = [("uber-trace-id", UBER), ("uberctx-tenant", "acme"), ("other", "1")];
+    let context = TraceContext::read_from(&headers);
+    assert_eq!(context.traceparent().as_deref(), Some(SENT));
+    assert_eq!(written(&context), owned(&headers[..2]));
+    assert_eq!(TraceContext::read_from(&HashMap::from(headers)), context);
+}
+
+#[test]
+fn the_sdks_own_propagators_together_read_and_write_all_three_headers() {
+    let _in_use = in_use(TextMapCompositePropagator::new(vec![
+        Box::new(TraceContextPropagator::new()),
+        Box::new(BaggagePropagator::new()),
+    ]));
+    let headers = [("traceparent", SENT), ("tracestate", "a=1"), ("baggage", "tenant=acme%2C")];
+    let context = TraceContext::read_from(&headers);
+    assert_eq!(context.traceparent().as_deref(), Some(SENT));
+    assert_eq!(written(&context), owned(&headers));
+
+    let mut stale = owned(&headers);
+    TraceContext::read_from(&[("traceparent", OTHER)]).write_to(&mut stale);
+    assert_eq!(stale, owned(&[("traceparent", OTHER)]), "an empty tracestate is not written");
+}
+
+#[test]
+fn the_sdks_propagator_alone_leaves_baggage_to_others() {
+    let _in_use = in_use(TraceContextPropagator::new());
+    let headers = [("traceparent", SENT), ("baggage", "tenant=acme")];
+    let context = TraceContext::read_from(&headers);
+    assert_eq!(written(&context), owned(&headers[..1]));
+
+    let mut message = owned(&headers);
+    context.write_to(&mut message);
+    assert_eq!(message, owned(&headers), "a header that is not the propagator's is not touched");
+}
+
+#[test]
+fn a_propagator_without_fields_counts_as_none_set() {
+    let _in_use = in_use(TextMapCompositePropagator::new(Vec::new()));
+    let context = TraceContext::read_from(&[("traceparent", SENT)]);
+    assert_eq!(written(&context), owned(&[("traceparent", SENT)]));
+}
