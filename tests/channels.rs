@@ -67,8 +67,8 @@ fn through_a_std_channel_to_another_thread() {
         let traces = capture.run_sync(|| {
             let (sender, receiver) = std::sync::mpsc::channel();
             sender.send(job()).expect("the receiver lives");
-            let received = std::thread::spawn(move || receiver.recv()).join();
-            let job = received.expect("no panic").expect("a job");
+            let thread = std::thread::spawn(move || receiver.recv());
+            let job = thread.join().expect("no panic").expect("a job");
             assert_eq!(block_on(handle(job)), 7);
         });
         is_continued(&traces);

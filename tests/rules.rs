@@ -114,8 +114,11 @@ fn a_message_without_a_context_is_not_taken_for_one_of_the_span_around_it() {
 
 // 3. Links and sampling-relevant attributes are there when the span is created.
 
+/// Name, kind, attributes and the number of links.
+type Question = (String, SpanKind, Vec<KeyValue>, usize);
+
 #[derive(Debug, Clone, Default)]
-struct Asked(Arc<Mutex<Vec<(String, SpanKind, Vec<KeyValue>, usize)>>>);
+struct Asked(Arc<Mutex<Vec<Question>>>);
 
 impl ShouldSample for Asked {
     fn should_sample(

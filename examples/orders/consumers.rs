@@ -46,10 +46,8 @@ async fn newsletter(mut orders: Subscription) {
 
 async fn analytics(mut orders: Subscription) {
     while let Some(batch) = orders.next_batch(100, Duration::from_millis(250)).await {
-        let (orders, acks): (Vec<_>, Vec<_>) = batch
-            .into_iter()
-            .map(|Delivery { order, ack }| (order, ack))
-            .unzip();
+        let (orders, acks): (Vec<_>, Vec<_>) =
+            batch.into_iter().map(|Delivery { order, ack }| (order, ack)).unzip();
         handlers::record_sales(&orders).await;
         for ack in acks {
             ack.acknowledge();

@@ -78,10 +78,7 @@ async fn demonstrate() -> Result<(), Box<dyn Error>> {
 async fn listen(address: &str) -> Result<(), Box<dyn Error>> {
     let telemetry = install_telemetry()?;
     let service = start(address).await?;
-    println!(
-        "listening on http://{}/orders, until ctrl-c",
-        service.address()
-    );
+    println!("listening on http://{}/orders, until ctrl-c", service.address());
     ctrl_c().await?;
     tokio::select! {
         finished = finish(service, &telemetry) => finished,

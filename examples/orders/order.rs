@@ -38,11 +38,7 @@ pub enum BadOrder {
 impl Order {
     /// Says what is wrong with this order, if anything is.
     pub fn check(&self) -> Result<(), BadOrder> {
-        let texts = [
-            ("id", &self.id),
-            ("customer", &self.customer),
-            ("card", &self.card.0),
-        ];
+        let texts = [("id", &self.id), ("customer", &self.customer), ("card", &self.card.0)];
         for (field, text) in texts {
             if text.trim().is_empty() {
                 return Err(BadOrder::Blank(field));
@@ -51,11 +47,7 @@ impl Order {
         if self.items.is_empty() {
             return Err(BadOrder::NoItems);
         }
-        match self
-            .items
-            .iter()
-            .position(|item| item.sku.trim().is_empty())
-        {
+        match self.items.iter().position(|item| item.sku.trim().is_empty()) {
             Some(index) => Err(BadOrder::BlankSku { index }),
             None => Ok(()),
         }

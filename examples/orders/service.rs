@@ -40,13 +40,7 @@ impl<T: Topic> Service<T> {
                 let _ = stopped.await;
             })
             .into_future();
-        Ok(Self {
-            address,
-            topic,
-            consumers,
-            server: tokio::spawn(server),
-            stop,
-        })
+        Ok(Self { address, topic, consumers, server: tokio::spawn(server), stop })
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -56,10 +50,7 @@ impl<T: Topic> Service<T> {
     /// Answers the requests that are under way, lets every handler finish, and then returns.
     pub async fn stop(mut self) -> Result<(), Failure> {
         let _ = self.stop.send(());
-        self.server
-            .await
-            .unwrap_or_else(|error| Err(error.into()))
-            .map_err(Failure::Server)?;
+        self.server.await.unwrap_or_else(|error| Err(error.into())).map_err(Failure::Server)?;
         self.topic.close();
         while let Some(ended) = self.consumers.join_next().await {
             ended.map_err(Failure::Consumer)?;

@@ -26,9 +26,7 @@ pub struct Telemetry {
 impl Telemetry {
     /// Keeps spans in memory, and sends them to the OTLP endpoint of the environment as well.
     pub fn from_environment() -> Result<Self, Failure> {
-        let Some(endpoint) = std::env::var(ENDPOINT)
-            .ok()
-            .filter(|endpoint| !endpoint.is_empty())
+        let Some(endpoint) = std::env::var(ENDPOINT).ok().filter(|endpoint| !endpoint.is_empty())
         else {
             return Ok(Self::in_memory());
         };
@@ -54,10 +52,7 @@ impl Telemetry {
         if let Some(otlp) = otlp {
             provider = provider.with_batch_exporter(otlp);
         }
-        Self {
-            provider: provider.build(),
-            recent,
-        }
+        Self { provider: provider.build(), recent }
     }
 
     /// Turns `tracing` spans into OpenTelemetry spans. throughline needs no more than this.

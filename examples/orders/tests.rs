@@ -32,23 +32,10 @@ async fn an_order_is_one_story_with_its_payment_and_the_others_tell_their_own() 
         .is_kind("server")
         .has_attribute("http.response.status_code", 202)
         .status_is_unset();
-    traces
-        .span("publish orders")
-        .is_child_of("POST /orders")
-        .is_kind("producer");
-    of(&traces, "charge_card")
-        .continues("publish orders")
-        .has_links(1);
-    for function in [
-        "reserve",
-        "send_newsletter",
-        "record_sales",
-        "write_invoice",
-    ] {
-        of(&traces, function)
-            .is_root()
-            .links_to("publish orders")
-            .has_links(1);
+    traces.span("publish orders").is_child_of("POST /orders").is_kind("producer");
+    of(&traces, "charge_card").continues("publish orders").has_links(1);
+    for function in ["reserve", "send_newsletter", "record_sales", "write_invoice"] {
+        of(&traces, function).is_root().links_to("publish orders").has_links(1);
     }
     for handler in traces.spans("process orders") {
         handler.is_kind("consumer").status_is_unset();
@@ -64,9 +51,7 @@ async fn a_declined_card_is_an_error_of_its_handler_alone() {
     let traces = shop.close().await;
 
     let charge = of(&traces, "charge_card");
-    charge
-        .is_error()
-        .has_attribute("error.type", "PaymentError");
+    charge.is_error().has_attribute("error.type", "PaymentError");
     for span in traces.all() {
         if span.span_id() != charge.span_id() {
             span.is_ok();
@@ -87,27 +72,11 @@ async fn a_bad_order_is_refused_in_words_and_the_next_one_is_handled() {
         order.to_string()
     };
     let bad = [
-        (
-            "two cups of tea".to_owned(),
-            StatusCode::BAD_REQUEST,
-            "as JSON",
-        ),
+        ("two cups of tea".to_owned(), StatusCode::BAD_REQUEST, "as JSON"),
         (String::new(), StatusCode::BAD_REQUEST, "as JSON"),
-        (
-            without_card.to_string(),
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "missing field `card`",
-        ),
-        (
-            with("id", json!(" ")),
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "`id` must not be empty",
-        ),
-        (
-            with("items", json!([])),
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "at least one item",
-        ),
+        (without_card.to_string(), StatusCode::UNPROCESSABLE_ENTITY, "missing field `card`"),
+        (with("id", json!(" ")), StatusCode::UNPROCESSABLE_ENTITY, "`id` must not be empty"),
+        (with("items", json!([])), StatusCode::UNPROCESSABLE_ENTITY, "at least one item"),
         (
             with("items", json!([{ "sku": "tea", "quantity": 0 }])),
             StatusCode::UNPROCESSABLE_ENTITY,
@@ -148,10 +117,7 @@ async fn a_batch_links_to_each_of_its_orders() {
         // On a busy machine the orders may come in more than one batch.
         let batches = traces.spans("process orders").into_iter().filter(|span| {
             is_of(*span, "record_sales")
-                && span
-                    .links()
-                    .iter()
-                    .any(|link| link.span_context.span_id() == publish.span_id())
+                && span.links().iter().any(|link| link.span_context.span_id() == publish.span_id())
         });
         assert_eq!(batches.count(), 1, "{traces}");
     }
@@ -188,17 +154,9 @@ impl Shop {
         let subscriber = tracing::subscriber::set_default(telemetry.subscriber());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let stock = Arc::new(Stock::default());
-        let service = Service::start(listener, InProcess::new(), Arc::clone(&stock))
-            .await
-            .unwrap();
+        let service = Service::start(listener, InProcess::new(), Arc::clone(&stock)).await.unwrap();
         let client = customers::client().unwrap();
-        Self {
-            service,
-            stock,
-            client,
-            telemetry,
-            _subscriber: subscriber,
-        }
+        Self { service, stock, client, telemetry, _subscriber: subscriber }
     }
 
     async fn place(&self, order: &Value) -> (StatusCode, Value) {
@@ -206,9 +164,7 @@ impl Shop {
     }
 
     async fn place_text(&self, order: String) -> (StatusCode, Value) {
-        customers::place(&self.client, self.service.address(), order)
-            .await
-            .unwrap()
+        customers::place(&self.client, self.service.address(), order).await.unwrap()
     }
 
     async fn close(self) -> Traces {
@@ -235,8 +191,6 @@ fn of<'t>(traces: &'t Traces, function: &str) -> Span<'t> {
 }
 
 fn is_of(span: Span<'_>, function: &str) -> bool {
-    let name = span
-        .attribute("code.function.name")
-        .map(ToString::to_string);
+    let name = span.attribute("code.function.name").map(ToString::to_string);
     name.is_some_and(|name| name.rsplit("::").next() == Some(function))
 }

@@ -101,10 +101,7 @@ impl fmt::Display for Unavailable {
         match self {
             Unavailable::Closed => f.write_str("the topic `orders` is closed"),
             Unavailable::ConsumerGone(group) => {
-                write!(
-                    f,
-                    "nobody consumes the topic `orders` for `{group}` any more"
-                )
+                write!(f, "nobody consumes the topic `orders` for `{group}` any more")
             }
         }
     }
@@ -131,10 +128,7 @@ impl InProcess {
     const CAPACITY: usize = 1024;
 
     pub fn new() -> Self {
-        Self {
-            queues: Mutex::new(Some(Vec::new())),
-            unacknowledged: Arc::default(),
-        }
+        Self { queues: Mutex::new(Some(Vec::new())), unacknowledged: Arc::default() }
     }
 
     fn queues(&self) -> std::sync::MutexGuard<'_, Option<Vec<Queue>>> {
@@ -172,10 +166,7 @@ impl Topic for InProcess {
         self.queues()
             .as_mut()
             .ok_or(Unavailable::Closed)?
-            .push(Queue {
-                group,
-                deliveries: sender,
-            });
+            .push(Queue { group, deliveries: sender });
         Ok(Subscription { deliveries })
     }
 

@@ -105,7 +105,7 @@ impl<'m> Received<'m> {
         match &mut self.agreed_baggage {
             None => self.agreed_baggage = Some(entries(baggage).collect()),
             Some(agreed) => {
-                agreed.retain(|(key, value)| baggage.get_with_metadata(key) == Some(value))
+                agreed.retain(|(key, value)| baggage.get_with_metadata(key) == Some(value));
             }
         }
     }

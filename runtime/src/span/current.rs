@@ -60,7 +60,7 @@ pub(crate) fn current_context() -> Context {
 
 #[cfg(feature = "tracing")]
 fn current_tracing_span() -> Option<u64> {
-    tracing::dispatcher::get_default(|it| it.current_span().id().map(|id| id.into_u64()))
+    tracing::dispatcher::get_default(|it| it.current_span().id().map(tracing::Id::into_u64))
 }
 
 #[cfg(feature = "tracing")]
