@@ -308,7 +308,7 @@ fn every_option_names_what_it_says() {
         .has_attribute("shape", "(1, 2)")
         .has_attribute("quoted key", true)
         .has_attribute("flag", true);
-    let (_, traces) = block_on(named(from(SENDER)));
+    let ((), traces) = block_on(named(from(SENDER)));
     traces.span("bill the customer").has_attribute("messaging.destination.name", "orders");
 }
 
