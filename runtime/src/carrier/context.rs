@@ -7,7 +7,6 @@ use opentelemetry::baggage::BaggageExt;
 use opentelemetry::trace::{SpanContext, TraceContextExt};
 
 use super::{Facts, HeaderReader, Message, MessageMut, propagator, w3c};
-use crate::span::current_context;
 
 /// An owned trace context: who sent this, and the baggage that came with it.
 ///
@@ -38,16 +37,6 @@ use crate::span::current_context;
 pub struct TraceContext(Context);
 
 impl TraceContext {
-    /// The context that is active here, OpenTelemetry's or that of `tracing`'s current span; also
-    /// when that span is filtered out.
-    ///
-    /// ```
-    /// assert!(throughline::TraceContext::current().is_empty());
-    /// ```
-    pub fn current() -> Self {
-        Self::detached(&current_context())
-    }
-
     /// What a message carries; empty where it carries none that can be read.
     ///
     /// ```

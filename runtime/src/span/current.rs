@@ -7,6 +7,8 @@ use opentelemetry::trace::SpanContext;
 use opentelemetry::trace::{SpanId, TraceContextExt};
 use opentelemetry::{Context, ContextGuard};
 
+use crate::TraceContext;
+
 /// What throughline attached last on this thread.
 #[derive(Debug, Clone, Copy)]
 struct Attached {
@@ -34,6 +36,20 @@ pub(super) struct AttachedGuard {
 impl Drop for AttachedGuard {
     fn drop(&mut self) {
         ATTACHED.set(self.before);
+    }
+}
+
+// Here rather than beside the rest of `TraceContext`: reading a carrier needs to know nothing of
+// spans.
+impl TraceContext {
+    /// The context that is active here, OpenTelemetry's or that of `tracing`'s current span; also
+    /// when that span is filtered out.
+    ///
+    /// ```
+    /// assert!(throughline::TraceContext::current().is_empty());
+    /// ```
+    pub fn current() -> Self {
+        Self::detached(&current_context())
     }
 }
 
