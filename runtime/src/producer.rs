@@ -56,6 +56,22 @@ pub enum Existing {
 }
 
 /// A producer's span that is being described: see [`produce`].
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let mut headers: Vec<(String, String)> = Vec::new();
+/// let sent: Result<usize, std::fmt::Error> = throughline::produce("publish_order")
+///     .system("kafka")
+///     .destination("orders")
+///     .operation("publish")
+///     .run(&mut headers, |headers| {
+///         let count = headers.len();
+///         async move { Ok(count) } // hand them to the broker's client
+///     })
+///     .await;
+/// assert_eq!(sent, Ok(0)); // nothing is traced here, so nothing is written
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "nothing happens until it is started or run"]
 pub struct Producer<'a> {

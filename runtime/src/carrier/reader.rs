@@ -78,6 +78,27 @@ pub enum Repeats {
 /// Names are matched exactly first, then without regard to ASCII case. Of a header that is there
 /// several times, identical values count once; different ones count as [`Repeats`] says, except
 /// that `tracestate` and `baggage` are lists and are joined.
+///
+/// ```
+/// use throughline::{HeaderReader, Message, TraceContext};
+///
+/// /// Keeps text and bytes, and its names under a prefix.
+/// struct Prefixed(Vec<(String, Vec<u8>)>);
+///
+/// impl Message for Prefixed {
+///     fn headers<'m>(&'m self, reader: &mut HeaderReader<'m>) {
+///         for (name, value) in &self.0 {
+///             if let Some(name) = name.strip_prefix("x-trace-") {
+///                 reader.header(name, value);
+///             }
+///         }
+///     }
+/// }
+///
+/// let sent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+/// let message = Prefixed(vec![("x-trace-traceparent".to_owned(), sent.as_bytes().to_vec())]);
+/// assert_eq!(TraceContext::read_from(&message).traceparent().as_deref(), Some(sent));
+/// ```
 #[derive(Debug)]
 pub struct HeaderReader<'m> {
     wanted: Wanted,

@@ -46,6 +46,29 @@ pub fn consume(site: impl Into<Site>) -> Consumer<'static> {
 }
 
 /// A handler's span that is being described: see [`consume`].
+///
+/// ```
+/// use throughline::{Outcome, Relation, Site, Traced, field};
+///
+/// let order = Traced::new(7_u32);
+/// let site: Site = throughline::site!(
+///     function: "charge_card",
+///     span: "consume orders",
+///     target: module_path!(),
+///     level: INFO,
+///     fields: ["order.id"],
+/// );
+/// let mut span = throughline::consume(site)
+///     .relation(Relation::CONTINUE) // or `.continue_()`, `.link()`, `.link_nested()`, `.ignore()`
+///     .system("kafka")
+///     .destination("orders")
+///     .operation("consume")
+///     .fields(&[("order.id", field::value(&*order))])
+///     .start(&order);
+/// let charged = span.run_sync(|| *order * 100);
+/// span.finish(Outcome::ok());
+/// assert_eq!(charged, 700);
+/// ```
 #[must_use = "nothing happens until it is started or run"]
 pub struct Consumer<'a, Number = AnyNumber> {
     operation: Operation<'a>,
