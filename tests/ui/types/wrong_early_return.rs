@@ -2,11 +2,11 @@
 use throughline::{Traced, async_consumer, async_producer};
 
 #[async_consumer(link)]
-async fn handler(message: Traced<u8>) -> Result<u8, String> {
+async fn handler(message: Traced<u8>) -> u8 {
     if *message == 0 {
-        return Err(7);
+        return "none";
     }
-    Ok(1)
+    1
 }
 
 fn main() {}
