@@ -100,13 +100,15 @@ impl<'a> Producer<'a> {
     /// Starts the span and writes its context into `message`. Where no span is made, the ambient
     /// context is written all the same.
     pub fn start<M: MessageMut + ?Sized>(self, message: &mut M) -> ActiveSpan {
-        let existing = carrier::read(message).context.span_context();
+        let carried = carrier::read(message).context;
+        let existing = carried.span_context();
         let ambient = current_context();
         let keeps = self.keeps(&existing, ambient.span().span_context());
         let mut span = self.draft(message, keeps.then_some(existing), ambient).start();
         if !keeps {
             let context = TraceContext::detached(&span.context());
-            if !context.is_empty() || !TraceContext::read_from(message).is_empty() {
+            // Where there is nothing to write, only a context that is there has to go.
+            if !(context.is_empty() && carried.is_empty()) {
                 context.write_to(message);
             }
         }

@@ -178,8 +178,7 @@ fn start(operation: &Operation<'_>, relation: Relation, mut received: Received<'
     let is_batch = received.batch_size.is_some();
     let situation = Situation { origins: &received.origins, ambient: &ambient, is_batch };
     let placement = relation.place(situation);
-    let overrules = (operation.system.clone(), operation.destination.clone());
-    received.facts.overrule(overrules.0, overrules.1);
+    received.facts.overrule(operation.system.clone(), operation.destination.clone());
 
     let destination = received.facts.destination_for_a_name();
     let names = operation.names(operation::PROCESS, destination);
