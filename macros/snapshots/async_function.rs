@@ -1,8 +1,8 @@
 async fn charge_card(msg: OrderPlaced) -> Result<(), PaymentError> {
     let mut __span = ::throughline::consume(
             ::throughline::site!(
-                function : "charge_card", span : "process orders", target :
-                ::core::module_path!(), level : INFO, fields : []
+                operation : process, function : "charge_card", span : "process orders",
+                target : ::core::module_path!(), level : INFO, fields : []
             ),
         )
         .continue_()

@@ -8,8 +8,9 @@ pub async fn reserve(
 ) -> impl Display {
     let mut __span = ::throughline::consume(
             ::throughline::site!(
-                function : "reserve", span : "reserve", target : ::core::module_path!(),
-                level : DEBUG, fields : ["order.id", "state", "shop key", "outcome"]
+                operation : process, function : "reserve", span : "reserve", target :
+                ::core::module_path!(), level : DEBUG, fields : ["order.id", "state",
+                "shop key", "outcome"]
             ),
         )
         .link()

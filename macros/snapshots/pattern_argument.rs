@@ -3,8 +3,8 @@ async fn welcome(message: SignedUp) {
     let SignedUp { customer, mail, .. } = &message;
     let mut __span = ::throughline::consume(
             ::throughline::site!(
-                function : "welcome", span : "welcome", target : ::core::module_path!(),
-                level : INFO, fields : ["customer"]
+                operation : process, function : "welcome", span : "welcome", target :
+                ::core::module_path!(), level : INFO, fields : ["customer"]
             ),
         )
         .relation(relation(customer))

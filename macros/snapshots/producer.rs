@@ -1,7 +1,7 @@
 async fn publish(&self, mut msg: OrderPlaced) -> Result<(), BrokerError> {
     let mut __span = ::throughline::produce(
             ::throughline::site!(
-                function : "publish", span : "send orders", target :
+                operation : send, function : "publish", span : "send orders", target :
                 ::core::module_path!(), level : INFO, fields : ["order.id"]
             ),
         )

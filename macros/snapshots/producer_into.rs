@@ -1,8 +1,8 @@
 fn publish(topic: &str, mut record: Record) -> Result<(), BrokerError> {
     let mut __span = ::throughline::produce(
             ::throughline::site!(
-                function : "publish", span : "publish", target : ::core::module_path!(),
-                level : INFO, fields : []
+                operation : send, function : "publish", span : "publish", target :
+                ::core::module_path!(), level : INFO, fields : []
             ),
         )
         .start(&mut record.headers);

@@ -1,8 +1,8 @@
 fn count<M: Message>(batch: &[M]) {
     let mut __span = ::throughline::consume(
             ::throughline::site!(
-                function : "count", span : "count", target : ::core::module_path!(),
-                level : INFO, fields : []
+                operation : process, function : "count", span : "count", target :
+                ::core::module_path!(), level : INFO, fields : []
             ),
         )
         .link_nested()

@@ -2,7 +2,7 @@
 
 use proc_macro2::TokenStream;
 use syn::{
-    GenericArgument, PathArguments, ReturnType, Type, TypeParamBound,
+    Type,
     parse::{Parse as _, Parser as _},
 };
 
@@ -154,39 +154,6 @@ fn shape(function: &Function, macro_name: &str, mistakes: &mut Mistakes) {
             semicolon,
             format!("there is no body to run in a span: put `#[{macro_name}(..)]` on this function where it is implemented, in the `impl`"),
         );
-    }
-    if let (None, ReturnType::Type(_, ty)) = (&signature.asyncness, &signature.output) {
-        if returns_future(ty) {
-            mistakes.at(ty, "the span would end before this future runs: write an `async fn`");
-        }
-    }
-}
-
-/// `impl Future`, `Pin<Box<dyn Future>>` and the like. By name only: a future by another name is a value like any other.
-fn returns_future(ty: &Type) -> bool {
-    let is_future = |bounds: &syn::punctuated::Punctuated<TypeParamBound, syn::Token![+]>| {
-        bounds.iter().any(|bound| {
-            matches!(bound, TypeParamBound::Trait(bound)
-                if bound.path.segments.last().is_some_and(|last| last.ident == "Future"))
-        })
-    };
-    match ty {
-        Type::Group(group) => returns_future(&group.elem),
-        Type::Paren(paren) => returns_future(&paren.elem),
-        Type::ImplTrait(opaque) => is_future(&opaque.bounds),
-        Type::TraitObject(object) => is_future(&object.bounds),
-        Type::Path(path) => path.path.segments.last().is_some_and(|last| {
-            let name = last.ident.to_string();
-            match &last.arguments {
-                _ if name == "BoxFuture" || name == "LocalBoxFuture" => true,
-                PathArguments::AngleBracketed(inner) if name == "Pin" || name == "Box" => inner
-                    .args
-                    .iter()
-                    .any(|argument| matches!(argument, GenericArgument::Type(ty) if returns_future(ty))),
-                _ => false,
-            }
-        }),
-        _ => false,
     }
 }
 

@@ -37,6 +37,8 @@ mod args;
 mod check;
 mod expand;
 mod fallback;
+mod future;
+mod instrument;
 mod item;
 mod message;
 mod mistakes;

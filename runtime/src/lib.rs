@@ -23,11 +23,11 @@ pub mod field {
 pub use carrier::{
     Batch, Facts, HeaderReader, HeaderValue, Message, MessageMut, Repeats, TraceContext, Traced,
 };
-pub use consumer::{AnyNumber, Consumer, Many, One, Receive, TakenBy, consume};
-pub use outcome::{IntoOutcome, Outcome};
+pub use consumer::{AnyNumber, Consumer, Many, One, Receive, TakenBy, UnstartedSpan, consume};
+pub use outcome::{DebuggedFailure, DisplayedFailure, IntoOutcome, Outcome};
 pub use producer::{Existing, Producer, produce};
 pub use relation::Relation;
-pub use span::{ActiveSpan, Run, Site, Value};
+pub use span::{ActiveSpan, Run, Site, Value, record};
 #[cfg(feature = "macros")]
 #[cfg_attr(docsrs, doc(cfg(feature = "macros")))]
 pub use throughline_macros::{async_consumer, async_producer};

@@ -3,17 +3,18 @@
 use std::borrow::Cow;
 
 use crate::semconv;
-use crate::span::{FieldValue, Site};
+use crate::span::Site;
 
 /// An operation of the messaging conventions that is being described.
 #[derive(Debug)]
-pub(crate) struct Operation<'a> {
+pub(crate) struct Operation {
     pub(crate) site: Site,
+    pub(crate) enabled: bool,
+    pub(crate) failure_event: bool,
     pub(crate) name: Option<Cow<'static, str>>,
     pub(crate) system: Option<Cow<'static, str>>,
     pub(crate) destination: Option<Cow<'static, str>>,
     pub(crate) verb: Option<Cow<'static, str>>,
-    pub(crate) fields: &'a [(&'static str, FieldValue<'a>)],
 }
 
 /// What the span and its operation are called.
@@ -22,9 +23,17 @@ pub(crate) struct Names {
     pub(crate) operation: Cow<'static, str>,
 }
 
-impl Operation<'_> {
+impl Operation {
     pub(crate) fn new(site: Site) -> Self {
-        Self { site, name: None, system: None, destination: None, verb: None, fields: &[] }
+        Self {
+            site,
+            enabled: true,
+            failure_event: true,
+            name: None,
+            system: None,
+            destination: None,
+            verb: None,
+        }
     }
 
     /// `{operation} {destination}`; without a destination both are named after the function.
@@ -65,6 +74,21 @@ macro_rules! setters {
         /// What the system calls the operation: `consume`, `publish`.
         pub fn operation(mut self, operation: impl Into<Cow<'static, str>>) -> Self {
             self.operation.verb = Some(operation.into());
+            self
+        }
+
+        /// Whether a span is made at all; it is unless told otherwise. Where none is made, the
+        /// context passes through to the work inside as if the span were filtered out.
+        pub fn enabled(mut self, enabled: bool) -> Self {
+            self.operation.enabled = enabled;
+            self
+        }
+
+        /// Whether a failure is told in one `tracing` event inside the span, as
+        /// `messaging.{operation}.exception` (conventions, "Messaging exceptions"); it is unless
+        /// told otherwise. Without the feature `tracing` there is none.
+        pub fn failure_event(mut self, failure_event: bool) -> Self {
+            self.operation.failure_event = failure_event;
             self
         }
     };

@@ -24,6 +24,15 @@ pub struct Outcome(Option<Failure>);
 pub(crate) struct Failure {
     pub(crate) error_type: Cow<'static, str>,
     pub(crate) description: Cow<'static, str>,
+    detail: Option<String>,
+}
+
+impl Failure {
+    /// What a log says of it.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn text(&self) -> &str {
+        self.detail.as_deref().unwrap_or(&self.description)
+    }
 }
 
 impl Outcome {
@@ -35,7 +44,11 @@ impl Outcome {
     /// It failed. `error_type` becomes `error.type` and must be one of few values: a type's name,
     /// a code, never a text with ids in it.
     pub fn error(error_type: impl Into<Cow<'static, str>>) -> Self {
-        Self(Some(Failure { error_type: error_type.into(), description: Cow::Borrowed("") }))
+        Self(Some(Failure {
+            error_type: error_type.into(),
+            description: Cow::Borrowed(""),
+            detail: None,
+        }))
     }
 
     /// Adds what a person wants to read about the failure. Has no effect on a success.
@@ -43,6 +56,22 @@ impl Outcome {
     pub fn describe(mut self, description: impl Into<Cow<'static, str>>) -> Self {
         if let Some(failure) = &mut self.0 {
             failure.description = description.into();
+        }
+        self
+    }
+
+    /// Adds what the log is to say of the failure in place of the description: more than a span
+    /// should hold. Has no effect on a success.
+    ///
+    /// ```
+    /// use throughline::Outcome;
+    /// let refused = Outcome::error("Refused").describe("no funds").detail("balance: 3, asked: 12");
+    /// # assert!(refused.is_error());
+    /// ```
+    #[must_use]
+    pub fn detail(mut self, detail: impl Into<String>) -> Self {
+        if let Some(failure) = &mut self.0 {
+            failure.detail = Some(detail.into());
         }
         self
     }
@@ -227,6 +256,75 @@ pub mod probe {
     impl<T: ?Sized> Returned for Probe<'_, T> {
         fn outcome(&self) -> Outcome {
             Outcome::ok()
+        }
+    }
+}
+
+/// A value whose failures can be told by `Display`: for `err = display`.
+#[diagnostic::on_unimplemented(
+    message = "`err = display` needs a `Result` whose error implements `Display`",
+    label = "this result has no error that can be displayed",
+    note = "write `err = debug` to tell it by `Debug`, or leave `err` out: what the error can do is found out then"
+)]
+pub trait DisplayedFailure {
+    #[doc(hidden)]
+    fn displayed(&self) -> Option<String>;
+}
+
+impl<T, E: Display> DisplayedFailure for Result<T, E> {
+    fn displayed(&self) -> Option<String> {
+        self.as_ref().err().map(ToString::to_string)
+    }
+}
+
+/// A value whose failures can be told by `Debug`: for `err = debug`.
+#[diagnostic::on_unimplemented(
+    message = "`err = debug` needs a `Result` whose error implements `Debug`",
+    label = "this result has no error that can be debugged",
+    note = "derive `Debug` for the error, or leave `err` out: what the error can do is found out then"
+)]
+pub trait DebuggedFailure {
+    #[doc(hidden)]
+    fn debugged(&self) -> Option<String>;
+}
+
+impl<T, E: Debug> DebuggedFailure for Result<T, E> {
+    fn debugged(&self) -> Option<String> {
+        self.as_ref().err().map(|error| format!("{error:?}"))
+    }
+}
+
+impl Outcome {
+    /// What the log says of a failure, in the words of the error's `Display`.
+    ///
+    /// ```
+    /// use throughline::{Outcome, outcome};
+    /// let result = "x".parse::<u8>();
+    /// let outcome = outcome!(&result).displaying(&result);
+    /// # assert!(outcome.is_error());
+    /// ```
+    #[must_use]
+    pub fn displaying<R: DisplayedFailure>(self, result: &R) -> Self {
+        match result.displayed() {
+            Some(detail) => self.detail(detail),
+            None => self,
+        }
+    }
+
+    /// What the log says of a failure, in the words of the error's `Debug`: for `anyhow` with all
+    /// its causes.
+    ///
+    /// ```
+    /// use throughline::{Outcome, outcome};
+    /// let result = "x".parse::<u8>();
+    /// let outcome = outcome!(&result).debugging(&result);
+    /// # assert!(outcome.is_error());
+    /// ```
+    #[must_use]
+    pub fn debugging<R: DebuggedFailure>(self, result: &R) -> Self {
+        match result.debugged() {
+            Some(detail) => self.detail(detail),
+            None => self,
         }
     }
 }

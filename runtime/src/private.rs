@@ -2,4 +2,6 @@
 
 pub use crate::outcome::probe;
 #[cfg(feature = "tracing")]
+pub use crate::span::failure;
+#[cfg(feature = "tracing")]
 pub use tracing;

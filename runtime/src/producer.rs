@@ -31,7 +31,7 @@ use crate::span::{
 /// # assert!(sent.is_ok());
 /// ```
 pub fn produce(site: impl Into<Site>) -> Producer<'static> {
-    Producer { operation: Operation::new(site.into()), existing: None }
+    Producer { operation: Operation::new(site.into()), existing: None, fields: &[] }
 }
 
 /// What to do with a context that a message carries already when it is sent.
@@ -75,8 +75,9 @@ pub enum Existing {
 #[derive(Debug)]
 #[must_use = "nothing happens until it is started or run"]
 pub struct Producer<'a> {
-    operation: Operation<'a>,
+    operation: Operation,
     existing: Option<Existing>,
+    fields: &'a [(&'static str, FieldValue<'a>)],
 }
 
 impl<'a> Producer<'a> {
@@ -87,8 +88,7 @@ impl<'a> Producer<'a> {
     where
         'a: 'b,
     {
-        let Self { operation, existing } = self;
-        Producer { operation: Operation { fields, ..operation }, existing }
+        Producer { fields, ..self }
     }
 
     /// What to do with a context that the message carries already.
@@ -100,7 +100,7 @@ impl<'a> Producer<'a> {
     /// Starts the span and writes its context into `message`. Where no span is made, the ambient
     /// context is written all the same.
     pub fn start<M: MessageMut + ?Sized>(self, message: &mut M) -> ActiveSpan {
-        let carried = carrier::read(message).context;
+        let carried = carrier::read(message, &[]).context;
         let existing = carried.span_context();
         let ambient = current_context();
         let keeps = self.keeps(&existing, ambient.span().span_context());
@@ -158,7 +158,7 @@ impl<'a> Producer<'a> {
         kept: Option<SpanContext>,
         ambient: opentelemetry::Context,
     ) -> Draft<'a> {
-        let operation = self.operation;
+        let Self { operation, fields, .. } = self;
         let mut told = Facts::default();
         message.describe(&mut told);
         let mut facts = Agreement::default();
@@ -173,6 +173,8 @@ impl<'a> Producer<'a> {
         attributes.extend(facts.attributes());
         Draft {
             site: operation.site,
+            enabled: operation.enabled,
+            failure_event: operation.failure_event,
             name: names.span,
             // Only the span whose context goes into the message is its producer.
             kind: if kept.is_some() { SpanKind::Client } else { SpanKind::Producer },
@@ -180,7 +182,7 @@ impl<'a> Producer<'a> {
             lineage: Lineage::Contextual,
             links: kept.into_iter().map(Link::with_context).collect(),
             attributes,
-            fields: operation.fields,
+            fields,
             running: Running::default(),
         }
     }

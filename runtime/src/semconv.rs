@@ -59,6 +59,15 @@ pub(crate) mod error_type {
     pub(crate) const CANCELLED: &str = "cancelled";
 }
 
+/// The event that tells of a failure, by what failed: conventions, section "Messaging exceptions".
+#[cfg(feature = "tracing")]
+pub(crate) mod event {
+    pub(crate) const PROCESS_EXCEPTION: &str = "messaging.process.exception";
+    pub(crate) const SEND_EXCEPTION: &str = "messaging.send.exception";
+    pub(crate) const EXCEPTION_TYPE: &str = "exception.type";
+    pub(crate) const EXCEPTION_MESSAGE: &str = "exception.message";
+}
+
 /// Who made a span: name, version and schema in one place.
 pub(crate) fn scope() -> InstrumentationScope {
     static SCOPE: LazyLock<InstrumentationScope> = LazyLock::new(|| {
@@ -68,6 +77,11 @@ pub(crate) fn scope() -> InstrumentationScope {
             .build()
     });
     SCOPE.clone()
+}
+
+/// A captured header: one key for each name that a handler lists.
+pub(crate) fn header_key(name: &str) -> String {
+    format!("throughline.message.header.{}", name.to_ascii_lowercase())
 }
 
 /// `{operation} {destination}`, or the operation alone.

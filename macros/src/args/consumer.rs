@@ -1,9 +1,13 @@
 //! The options of `#[async_consumer(..)]`.
 
+use std::collections::HashSet;
+
 use quote::quote;
 use syn::{Expr, Ident, Lit, parse::ParseStream};
 
-use super::{Common, Given, Options, Read, bare, literal, set_once, stands_alone, value};
+use super::{
+    Common, Given, Options, Read, bare, literal, set_once, stands_alone, value, wrong_kind,
+};
 
 /// What `#[async_consumer(..)]` was told.
 #[derive(Default)]
@@ -13,6 +17,8 @@ pub(crate) struct ConsumerOptions {
     pub(crate) relations: Vec<Given<Relation>>,
     pub(crate) nested: Option<Given<()>>,
     pub(crate) from: Option<Given<Expr>>,
+    pub(crate) max_links: Option<Given<Expr>>,
+    pub(crate) capture_headers: Option<Given<Expr>>,
 }
 
 /// How the handler's span relates to the message's sender.
@@ -38,6 +44,10 @@ impl Options for ConsumerOptions {
         "destination",
         "operation",
         "fields",
+        "capture_headers",
+        "max_links",
+        "err",
+        "enabled",
         "level",
         "target",
         "crate",
@@ -52,6 +62,11 @@ impl Options for ConsumerOptions {
             "mode" => mode(key, input).map(|chosen| self.push(key, Relation::Chosen(chosen))),
             "from" => value(key, input, "msg.headers")
                 .and_then(|value| set_once(&mut self.from, key, value)),
+            "max_links" => {
+                max_links(key, input).and_then(|value| set_once(&mut self.max_links, key, value))
+            }
+            "capture_headers" => headers(key, input)
+                .and_then(|value| set_once(&mut self.capture_headers, key, value)),
             "relation" => Err(not_assigned(key, input)),
             _ => return self.common.read(key, input),
         };
@@ -66,6 +81,9 @@ impl Options for ConsumerOptions {
         match key {
             "into" => {
                 Some("`into` is where a producer writes; a consumer reads: write `from = ..`")
+            }
+            "headers" => {
+                Some("to record headers of the message write `capture_headers = [\"tenant\"]`")
             }
             "existing" => Some(
                 "`existing` is for `#[async_producer(..)]`; a consumer leaves its message as it is",
@@ -108,6 +126,41 @@ fn mode(key: &Ident, input: ParseStream<'_>) -> syn::Result<Expr> {
         )),
         None => Ok(chosen),
     }
+}
+
+fn max_links(key: &Ident, input: ParseStream<'_>) -> syn::Result<Expr> {
+    let value = value(key, input, "32")?;
+    match (literal(&value), bare(&value)) {
+        (None | Some(Lit::Int(_)), written) if !matches!(written, Expr::Unary(_)) => Ok(value),
+        _ => Err(wrong_kind(key, &value, "a number of links", "32")),
+    }
+}
+
+/// A list of names, or an expression that yields one.
+fn headers(key: &Ident, input: ParseStream<'_>) -> syn::Result<Expr> {
+    let example = "[\"tenant\"]";
+    let value = value(key, input, example)?;
+    let Expr::Array(list) = bare(&value) else {
+        return match literal(&value) {
+            None => Ok(value),
+            Some(_) => Err(wrong_kind(key, &value, "a list of header names", example)),
+        };
+    };
+    let mut names = HashSet::new();
+    for name in &list.elems {
+        match literal(name) {
+            Some(Lit::Str(name)) if name.value().is_empty() => {
+                return Err(syn::Error::new_spanned(name, "this header has no name: leave it out"));
+            }
+            Some(Lit::Str(name)) if !names.insert(name.value().to_lowercase()) => {
+                let words = format!("the header `{}` is listed twice: keep one", name.value());
+                return Err(syn::Error::new_spanned(name, words));
+            }
+            None | Some(Lit::Str(_)) => {}
+            Some(_) => return Err(wrong_kind(key, name, "a list of header names", example)),
+        }
+    }
+    Ok(Expr::Array(list.clone()))
 }
 
 /// A relation written where an expression belongs.

@@ -62,7 +62,9 @@ pub(crate) struct Common {
     pub(crate) operation: Option<Given<Text>>,
     pub(crate) fields: Option<Given<Vec<Field>>>,
     pub(crate) level: Option<Given<Ident>>,
-    pub(crate) target: Option<Given<LitStr>>,
+    pub(crate) target: Option<Given<Expr>>,
+    pub(crate) err: Option<Given<FailureEvent>>,
+    pub(crate) enabled: Option<Given<Expr>>,
     pub(crate) runtime: Option<Given<Path>>,
 }
 
@@ -70,6 +72,14 @@ pub(crate) struct Common {
 pub(crate) enum Text {
     Literal(LitStr),
     Computed(Expr),
+}
+
+/// How a failure is told in the log.
+#[derive(Clone, Copy)]
+pub(crate) enum FailureEvent {
+    Off,
+    Display,
+    Debug,
 }
 
 /// Reads all options there are, and gathers what is wrong with them.
@@ -249,6 +259,10 @@ impl Common {
             }
             "level" => level(key, input).and_then(|value| set_once(&mut self.level, key, value)),
             "target" => target(key, input).and_then(|value| set_once(&mut self.target, key, value)),
+            "err" => err(key, input).and_then(|value| set_once(&mut self.err, key, value)),
+            "enabled" => {
+                enabled(key, input).and_then(|value| set_once(&mut self.enabled, key, value))
+            }
             "crate" => {
                 runtime(key, input).and_then(|value| set_once(&mut self.runtime, key, value))
             }
@@ -293,12 +307,44 @@ fn level(key: &Ident, input: ParseStream<'_>) -> syn::Result<Ident> {
         })
 }
 
-fn target(key: &Ident, input: ParseStream<'_>) -> syn::Result<LitStr> {
+fn target(key: &Ident, input: ParseStream<'_>) -> syn::Result<Expr> {
     let value = value(key, input, "\"my_app::orders\"")?;
-    match literal(&value) {
-        Some(Lit::Str(target)) => Ok(target.clone()),
+    match bare(&value) {
         // A span's target is part of its static description.
-        _ => Err(wrong_kind(key, &value, "a string literal", "\"my_app::orders\"")),
+        Expr::Lit(ExprLit { lit: Lit::Str(_), .. }) | Expr::Path(_) | Expr::Macro(_) => Ok(value),
+        _ => Err(wrong_kind(key, &value, "a string literal or a constant", "\"my_app::orders\"")),
+    }
+}
+
+/// `err` alone is as `tracing::instrument` has it.
+fn err(key: &Ident, input: ParseStream<'_>) -> syn::Result<FailureEvent> {
+    if input.is_empty() || input.peek(Token![,]) {
+        return Ok(FailureEvent::Display);
+    }
+    let value = value(key, input, "debug")?;
+    let word = match bare(&value) {
+        Expr::Path(path) => path.path.get_ident().map(Ident::to_string),
+        _ => None,
+    };
+    match word.as_deref() {
+        Some("off") => Ok(FailureEvent::Off),
+        Some("display") => Ok(FailureEvent::Display),
+        Some("debug") => Ok(FailureEvent::Debug),
+        _ => Err(wrong_kind(key, &value, "one of `off`, `display` and `debug`", "debug")),
+    }
+}
+
+fn enabled(key: &Ident, input: ParseStream<'_>) -> syn::Result<Expr> {
+    let example = "settings.traced";
+    let value = value(key, input, example)?;
+    match literal(&value) {
+        None | Some(Lit::Bool(_)) => Ok(value),
+        Some(_) => Err(wrong_kind(
+            key,
+            &value,
+            "`true`, `false` or an expression that yields one",
+            example,
+        )),
     }
 }
 

@@ -29,6 +29,8 @@ impl Options for ProducerOptions {
         "destination",
         "operation",
         "fields",
+        "err",
+        "enabled",
         "level",
         "target",
         "crate",
@@ -55,6 +57,9 @@ impl Options for ProducerOptions {
             "link" | "continue" | "ignore" | "nested" | "mode" | "relation" => Some(
                 "a relation is for `#[async_consumer(..)]`; a producer's span is always a child of the active one: leave it out",
             ),
+            "max_links" | "capture_headers" => {
+                Some("this is for `#[async_consumer(..)]`, which reads messages: leave it out")
+            }
             "from" => {
                 Some("`from` is where a consumer reads; a producer writes: write `into = ..`")
             }

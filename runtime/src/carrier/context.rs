@@ -44,7 +44,7 @@ impl TraceContext {
     /// assert!(TraceContext::read_from(&[("traceparent", "no such thing")].as_slice()).is_empty());
     /// ```
     pub fn read_from<M: Message + ?Sized>(message: &M) -> Self {
-        propagator::read(message).context
+        propagator::read(message, &[]).context
     }
 
     /// Writes this context into a message, in place of whatever context it carries.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::SystemTime;
 
-use opentelemetry::KeyValue;
+use opentelemetry::{Key, KeyValue};
 
 use crate::semconv::key;
 
@@ -21,7 +21,11 @@ use crate::semconv::key;
 /// # let _ = describe;
 /// ```
 #[derive(Debug, Default, Clone)]
-pub struct Facts<'m>([Option<Fact<'m>>; KEYS.len()]);
+pub struct Facts<'m> {
+    known: [Option<Fact<'m>>; KEYS.len()],
+    /// Headers that the handler wants on its span, as attributes.
+    captured: Vec<KeyValue>,
+}
 
 #[derive(Debug, Clone, PartialEq)]
 enum Fact<'m> {
@@ -92,23 +96,37 @@ impl<'m> Facts<'m> {
         self.set(ATTEMPT, Fact::Count(attempt))
     }
 
+    /// Adds the headers that were captured.
+    pub(crate) fn capture(&mut self, headers: Vec<KeyValue>) {
+        self.captured = headers;
+    }
+
+    fn into_owned(self) -> Facts<'static> {
+        let owned = |fact: Fact<'m>| match fact {
+            Fact::Text(text) => Fact::Text(Cow::Owned(text.into_owned())),
+            Fact::Count(count) => Fact::Count(count),
+            Fact::Time(time) => Fact::Time(time),
+        };
+        Facts { known: self.known.map(|fact| fact.map(owned)), captured: self.captured }
+    }
+
     fn text(&mut self, at: usize, text: Cow<'m, str>) -> &mut Self {
         // An empty text tells nothing: a broker's default for "not set".
         if !text.is_empty() {
-            self.0[at] = Some(Fact::Text(text));
+            self.known[at] = Some(Fact::Text(text));
         }
         self
     }
 
     fn set(&mut self, at: usize, fact: Fact<'m>) -> &mut Self {
-        self.0[at] = Some(fact);
+        self.known[at] = Some(fact);
         self
     }
 
     /// The destination as a span's name may show it: the template, which has few values, before
     /// the name.
     fn destination_for_a_name(&self) -> Option<&str> {
-        [TEMPLATE, DESTINATION].into_iter().find_map(|at| match &self.0[at] {
+        [TEMPLATE, DESTINATION].into_iter().find_map(|at| match &self.known[at] {
             Some(Fact::Text(text)) => Some(text.as_ref()),
             _ => None,
         })
@@ -120,6 +138,7 @@ impl<'m> Facts<'m> {
 pub(crate) struct Agreement<'m> {
     facts: Option<Facts<'m>>,
     differs: [bool; KEYS.len()],
+    captured_differ: Vec<Key>,
 }
 
 impl<'m> Agreement<'m> {
@@ -128,11 +147,28 @@ impl<'m> Agreement<'m> {
             self.facts = Some(facts.clone());
             return;
         };
-        for ((agreed, fact), differs) in agreed.0.iter_mut().zip(&facts.0).zip(&mut self.differs) {
+        let differs = &mut self.differs;
+        for ((agreed, fact), differs) in agreed.known.iter_mut().zip(&facts.known).zip(differs) {
             if *agreed != *fact {
                 *agreed = None;
                 *differs = true;
             }
+        }
+        let lost = agreed.captured.iter().filter(|header| !facts.captured.contains(header));
+        let new = facts.captured.iter().filter(|header| !agreed.captured.contains(header));
+        for header in lost.chain(new) {
+            if !self.captured_differ.contains(&header.key) {
+                self.captured_differ.push(header.key.clone());
+            }
+        }
+        agreed.captured.retain(|header| !self.captured_differ.contains(&header.key));
+    }
+
+    pub(crate) fn into_owned(self) -> Agreement<'static> {
+        Agreement {
+            facts: self.facts.map(Facts::into_owned),
+            differs: self.differs,
+            captured_differ: self.captured_differ,
         }
     }
 
@@ -154,7 +190,7 @@ impl<'m> Agreement<'m> {
         }
         if let Some(destination) = destination {
             facts.destination(destination);
-            facts.0[TEMPLATE] = None;
+            facts.known[TEMPLATE] = None;
             self.differs[DESTINATION] = false;
             self.differs[TEMPLATE] = false;
         }
@@ -162,26 +198,35 @@ impl<'m> Agreement<'m> {
 
     /// All that is agreed on.
     pub(crate) fn attributes(&self) -> impl Iterator<Item = KeyValue> {
-        self.attributes_at(|_| true)
+        self.attributes_where(|_| true, |_| true)
     }
 
     /// What is agreed on here, of that on which `others` differ.
     pub(crate) fn attributes_where_differing(&self, others: &Self) -> Vec<KeyValue> {
-        self.attributes_at(|at| others.differs[at]).collect()
+        self.attributes_where(|at| others.differs[at], |key| others.captured_differ.contains(key))
+            .collect()
     }
 
-    fn attributes_at(&self, wanted: impl Fn(usize) -> bool) -> impl Iterator<Item = KeyValue> {
-        let facts = self.facts.iter().flat_map(|facts| facts.0.iter().enumerate());
-        facts.filter_map(move |(at, fact)| {
-            let fact = fact.as_ref().filter(|_| wanted(at))?;
-            Some(match fact {
-                Fact::Text(text) => KeyValue::new(KEYS[at], text.clone().into_owned()),
-                Fact::Count(count) => {
-                    KeyValue::new(KEYS[at], i64::try_from(*count).unwrap_or(i64::MAX))
-                }
-                Fact::Time(sent) => KeyValue::new(KEYS[at], age_in_seconds(*sent)?),
-            })
-        })
+    fn attributes_where(
+        &self,
+        known: impl Fn(usize) -> bool,
+        captured: impl Fn(&Key) -> bool,
+    ) -> impl Iterator<Item = KeyValue> {
+        let facts = self.facts.as_ref();
+        let known = facts.into_iter().flat_map(|facts| facts.known.iter().enumerate()).filter_map(
+            move |(at, fact)| {
+                let fact = fact.as_ref().filter(|_| known(at))?;
+                Some(match fact {
+                    Fact::Text(text) => KeyValue::new(KEYS[at], text.clone().into_owned()),
+                    Fact::Count(count) => {
+                        KeyValue::new(KEYS[at], i64::try_from(*count).unwrap_or(i64::MAX))
+                    }
+                    Fact::Time(sent) => KeyValue::new(KEYS[at], age_in_seconds(*sent)?),
+                })
+            },
+        );
+        let headers = facts.into_iter().flat_map(|facts| &facts.captured);
+        known.chain(headers.filter(move |header| captured(&header.key)).cloned())
     }
 }
 

@@ -1,6 +1,7 @@
 //! Reading a trace context from a message and writing one into it.
 
 mod batch;
+mod captured;
 mod context;
 mod facts;
 #[cfg(feature = "http")]

@@ -6,15 +6,18 @@ use opentelemetry::{Context, global};
 use super::reader::{Headers, Wanted};
 use super::{HeaderReader, Message, MessageMut, Reading, TraceContext, w3c};
 
-/// Reads the context that a message carries.
-pub(crate) fn read<M: Message + ?Sized>(message: &M) -> Reading {
+/// Reads the context that a message carries, and its headers named in `capture`.
+pub(crate) fn read<'m, M: Message + ?Sized>(message: &'m M, capture: &'m [&'m str]) -> Reading {
     global::get_text_map_propagator(|propagator| match application_fields(propagator) {
-        None => {
-            read_headers(message, Wanted::W3c, w3c::extract, |headers| headers.has("traceparent"))
-        }
+        None => read_headers(
+            message,
+            HeaderReader::new(Wanted::W3c, capture),
+            w3c::extract,
+            |headers| headers.has("traceparent"),
+        ),
         Some(fields) => read_headers(
             message,
-            Wanted::All,
+            HeaderReader::new(Wanted::All, capture),
             // From an empty context: `extract` would begin with the current one and so take the
             // poll loop's span for the sender of a message without headers.
             |headers| propagator.extract_with_context(&Context::new(), headers),
@@ -25,18 +28,19 @@ pub(crate) fn read<M: Message + ?Sized>(message: &M) -> Reading {
 
 fn read_headers<'m, M: Message + ?Sized>(
     message: &'m M,
-    wanted: Wanted,
+    mut reader: HeaderReader<'m>,
     extract: impl FnOnce(&Headers<'m>) -> Context,
     names_an_origin: impl FnOnce(&Headers<'m>) -> bool,
 ) -> Reading {
-    let mut reader = HeaderReader::new(wanted);
     message.headers(&mut reader);
-    match reader.finish() {
-        Ok(context) => Reading { context: context.clone(), unreadable: false },
+    let (carried, captured) = reader.finish();
+    let captured = captured.into_attributes();
+    match carried {
+        Ok(context) => Reading { context: context.clone(), unreadable: false, captured },
         Err(headers) => {
             let context = TraceContext::from_context(extract(&headers));
             let unreadable = !context.names_a_span() && names_an_origin(&headers);
-            Reading { context, unreadable }
+            Reading { context, unreadable, captured }
         }
     }
 }

@@ -2,9 +2,11 @@
 
 use std::borrow::Cow;
 
+use opentelemetry::KeyValue;
 use opentelemetry::propagation::Extractor;
 
 use super::TraceContext;
+use super::captured::Captured;
 
 /// A header's value as the protocol has it: text or bytes.
 ///
@@ -105,6 +107,7 @@ pub struct HeaderReader<'m> {
     repeats: Repeats,
     headers: Vec<(Cow<'m, str>, Option<Cow<'m, str>>)>,
     context: Option<&'m TraceContext>,
+    captured: Captured<'m>,
 }
 
 /// Which headers are kept.
@@ -119,21 +122,38 @@ pub(super) enum Wanted {
 const W3C_NAMES: [&str; 3] = ["traceparent", "tracestate", "baggage"];
 
 impl<'m> HeaderReader<'m> {
-    pub(super) fn new(wanted: Wanted) -> Self {
-        Self { wanted, repeats: Repeats::default(), headers: Vec::new(), context: None }
+    pub(super) fn new(wanted: Wanted, capture: &'m [&'m str]) -> Self {
+        Self {
+            wanted,
+            repeats: Repeats::default(),
+            headers: Vec::new(),
+            context: None,
+            captured: Captured::of(capture),
+        }
     }
 
     /// Takes one header.
     pub fn header(&mut self, name: &'m str, value: impl Into<HeaderValue<'m>>) {
-        if self.wants(name) {
-            self.headers.push((Cow::Borrowed(name), value.into().into_text()));
-        }
+        self.take(Cow::Borrowed(name), value);
     }
 
     /// Takes one header whose name the message does not hold as text, but makes.
     pub fn header_named(&mut self, name: String, value: impl Into<HeaderValue<'m>>) {
-        if self.wants(&name) {
-            self.headers.push((Cow::Owned(name), value.into().into_text()));
+        self.take(Cow::Owned(name), value);
+    }
+
+    fn take(&mut self, name: Cow<'m, str>, value: impl Into<HeaderValue<'m>>) {
+        let captured = self.captured.place_of(&name);
+        let wanted = self.wants(&name);
+        if !wanted && captured.is_none() {
+            return;
+        }
+        let value = value.into().into_text();
+        if let (Some(place), Some(value)) = (captured, &value) {
+            self.captured.add(place, value.clone());
+        }
+        if wanted {
+            self.headers.push((name, value));
         }
     }
 
@@ -154,11 +174,13 @@ impl<'m> HeaderReader<'m> {
         }
     }
 
-    pub(super) fn finish(self) -> Result<&'m TraceContext, Headers<'m>> {
-        match self.context {
+    /// A whole context if there is one, else the headers; and the headers to be captured.
+    pub(super) fn finish(self) -> (Result<&'m TraceContext, Headers<'m>>, Captured<'m>) {
+        let carried = match self.context {
             Some(context) => Ok(context),
             None => Err(Headers::new(self.headers, self.repeats)),
-        }
+        };
+        (carried, self.captured)
     }
 }
 
@@ -239,4 +261,6 @@ pub(crate) struct Reading {
     pub(crate) context: TraceContext,
     /// A context was there and could not be read.
     pub(crate) unreadable: bool,
+    /// The headers that were to be captured, as attributes.
+    pub(crate) captured: Vec<KeyValue>,
 }

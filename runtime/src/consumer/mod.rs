@@ -1,6 +1,7 @@
 //! A handler's span: placed by its relation, named and described by its message.
 
 mod received;
+mod unstarted;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,12 +11,13 @@ use opentelemetry::baggage::BaggageExt;
 use opentelemetry::trace::{Link, SpanContext, SpanKind, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
 
-use received::Received;
 pub use received::{AnyNumber, Many, One, Receive, TakenBy};
+use received::{Received, Wanted};
+pub use unstarted::UnstartedSpan;
 
 use crate::operation::Operation;
 use crate::outcome::{IntoOutcome, Outcome};
-use crate::relation::{Baggage, Parent, Placement, Relation, Situation};
+use crate::relation::{Baggage, MAX_LINKS, Parent, Placement, Relation, Situation};
 use crate::semconv::{key, operation};
 use crate::span::{ActiveSpan, Draft, FieldValue, Lineage, Running, Site, current_context};
 
@@ -41,6 +43,9 @@ pub fn consume(site: impl Into<Site>) -> Consumer<'static> {
     Consumer {
         operation: Operation::new(site.into()),
         relation: Relation::LINK,
+        max_links: MAX_LINKS,
+        headers: &[],
+        fields: &[],
         number: PhantomData,
     }
 }
@@ -52,6 +57,7 @@ pub fn consume(site: impl Into<Site>) -> Consumer<'static> {
 ///
 /// let order = Traced::new(7_u32);
 /// let site: Site = throughline::site!(
+///     operation: process,
 ///     function: "charge_card",
 ///     span: "consume orders",
 ///     target: module_path!(),
@@ -71,8 +77,11 @@ pub fn consume(site: impl Into<Site>) -> Consumer<'static> {
 /// ```
 #[must_use = "nothing happens until it is started or run"]
 pub struct Consumer<'a, Number = AnyNumber> {
-    operation: Operation<'a>,
+    operation: Operation,
     relation: Relation,
+    max_links: usize,
+    headers: &'a [&'a str],
+    fields: &'a [(&'static str, FieldValue<'a>)],
     number: PhantomData<fn() -> Number>,
 }
 
@@ -84,11 +93,35 @@ impl<'a, Number> Consumer<'a, Number> {
     where
         'a: 'b,
     {
-        Consumer {
-            operation: Operation { fields, ..self.operation },
-            relation: self.relation,
-            number: PhantomData,
-        }
+        Consumer { fields, ..self }
+    }
+
+    /// How many links the span may have, 128 unless told otherwise: the SDK's own limit, which has
+    /// to be raised too where this one is. `throughline.links.left_out` counts what has no room.
+    ///
+    /// ```
+    /// use throughline::Traced;
+    /// let batch = [Traced::new(1), Traced::new(2)];
+    /// throughline::consume("add_up").max_links(8).run_sync(&batch[..], || ());
+    /// ```
+    pub fn max_links(mut self, max_links: usize) -> Self {
+        self.max_links = max_links;
+        self
+    }
+
+    /// The message's headers that are to stand on the span, as `throughline.message.header.{name}`
+    /// with the name in lower case; without regard to case, each with all its values. None unless
+    /// told: headers may hold secrets.
+    ///
+    /// ```
+    /// let headers = [("tenant", "acme")];
+    /// throughline::consume("bill").capture_headers(&["tenant"]).run_sync(&headers[..], || ());
+    /// ```
+    pub fn capture_headers<'b>(self, names: &'b [&'b str]) -> Consumer<'b, Number>
+    where
+        'a: 'b,
+    {
+        Consumer { headers: names, ..self }
     }
 
     /// The span is the root of its own trace, with a link back to each sender. The default.
@@ -117,7 +150,8 @@ impl<'a, Number> Consumer<'a, Number> {
     }
 
     fn with<Other>(self, relation: Relation) -> Consumer<'a, Other> {
-        Consumer { operation: self.operation, relation, number: PhantomData }
+        let Self { operation, max_links, headers, fields, .. } = self;
+        Consumer { operation, relation, max_links, headers, fields, number: PhantomData }
     }
 
     /// Reads `message` and starts the span, as a child of the sender's or linked to it.
@@ -126,7 +160,35 @@ impl<'a, Number> Consumer<'a, Number> {
         M: Receive<K> + ?Sized,
         K: TakenBy<Number>,
     {
-        start(&self.operation, self.relation, message.receive())
+        let wanted = Wanted { max_links: self.max_links, headers: self.headers };
+        let received = message.receive(wanted);
+        let Self { operation, relation, max_links, fields, .. } = self;
+        Handling { operation, relation, max_links, received }.start(fields)
+    }
+
+    /// Reads `message` now, for a span that starts later: where a function is called with the
+    /// message and what it returns is a future.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// use throughline::Traced;
+    ///
+    /// fn charge(order: Traced<u32>) -> impl Future<Output = Result<u32, std::fmt::Error>> {
+    ///     let span = throughline::consume("charge_card").continue_().read(&order);
+    ///     span.run(async move { Ok(*order * 100) })
+    /// }
+    /// assert_eq!(charge(Traced::new(7)).await, Ok(700));
+    /// # }
+    /// ```
+    pub fn read<K, M>(self, message: &M) -> UnstartedSpan
+    where
+        M: Receive<K> + ?Sized,
+        K: TakenBy<Number>,
+    {
+        let wanted = Wanted { max_links: self.max_links, headers: self.headers };
+        let received = message.receive(wanted).into_owned();
+        let Self { operation, relation, max_links, fields, .. } = self;
+        UnstartedSpan::new(Handling { operation, relation, max_links, received }, fields)
     }
 
     /// Runs `future` inside the span, which starts when the returned future is first polled.
@@ -168,45 +230,63 @@ impl<Number> fmt::Debug for Consumer<'_, Number> {
         f.debug_struct("Consumer")
             .field("operation", &self.operation)
             .field("relation", &self.relation)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
-fn start(operation: &Operation<'_>, relation: Relation, mut received: Received<'_>) -> ActiveSpan {
-    let ambient_context = current_context();
-    let ambient = ambient_context.span().span_context().clone();
-    let is_batch = received.batch_size.is_some();
-    let situation = Situation { origins: &received.origins, ambient: &ambient, is_batch };
-    let placement = relation.place(situation);
-    received.facts.overrule(operation.system.clone(), operation.destination.clone());
+/// One call of a handler: all that its span is made of, but for where it starts.
+#[derive(Debug)]
+struct Handling<'m> {
+    operation: Operation,
+    relation: Relation,
+    max_links: usize,
+    received: Received<'m>,
+}
 
-    let destination = received.facts.destination_for_a_name();
-    let names = operation.names(operation::PROCESS, destination);
-    let links = links(&placement, &received, &ambient);
-    let mut attributes = vec![
-        KeyValue::new(key::OPERATION_NAME, names.operation),
-        KeyValue::new(key::OPERATION_TYPE, operation::PROCESS),
-        KeyValue::new(key::FUNCTION_NAME, operation.site.qualified_function),
-    ];
-    attributes.extend(received.facts.attributes());
-    attributes.extend(explanation(&placement));
-    attributes.extend(received.batch_size.map(|size| count(key::BATCH_MESSAGE_COUNT, size)));
+impl<'m> Handling<'m> {
+    fn start(self, fields: &[(&'static str, FieldValue<'_>)]) -> ActiveSpan {
+        let Self { operation, relation, max_links, mut received } = self;
+        let ambient_context = current_context();
+        let ambient = ambient_context.span().span_context().clone();
+        let is_batch = received.batch_size.is_some();
+        let placement = relation.place(Situation {
+            origins: &received.origins,
+            ambient: &ambient,
+            is_batch,
+            max_links,
+        });
+        received.facts.overrule(operation.system.clone(), operation.destination.clone());
 
-    Draft {
-        site: operation.site,
-        name: names.span,
-        kind: SpanKind::Consumer,
-        parent: parent(&placement, &received, &ambient_context),
-        lineage: match placement.parent {
-            Parent::Ambient => Lineage::Contextual,
-            Parent::None | Parent::Origin => Lineage::Root,
-        },
-        links,
-        attributes,
-        fields: operation.fields,
-        running: Running::handler(received.origins.iter().map(|origin| &origin.context)),
+        let destination = received.facts.destination_for_a_name();
+        let names = operation.names(operation::PROCESS, destination);
+        let links = links(&placement, &received, &ambient);
+        let mut attributes = vec![
+            KeyValue::new(key::OPERATION_NAME, names.operation),
+            KeyValue::new(key::OPERATION_TYPE, operation::PROCESS),
+            KeyValue::new(key::FUNCTION_NAME, operation.site.qualified_function),
+        ];
+        attributes.extend(received.facts.attributes());
+        attributes.extend(explanation(&placement));
+        attributes.extend(received.batch_size.map(|size| count(key::BATCH_MESSAGE_COUNT, size)));
+
+        Draft {
+            site: operation.site,
+            enabled: operation.enabled,
+            failure_event: operation.failure_event,
+            name: names.span,
+            kind: SpanKind::Consumer,
+            parent: parent(&placement, &received, &ambient_context),
+            lineage: match placement.parent {
+                Parent::Ambient => Lineage::Contextual,
+                Parent::None | Parent::Origin => Lineage::Root,
+            },
+            links,
+            attributes,
+            fields,
+            running: Running::handler(received.origins.iter().map(|origin| &origin.context)),
+        }
+        .start()
     }
-    .start()
 }
 
 /// The span's links, in the order of the table: origins, then the ambient span.

@@ -31,23 +31,31 @@ pub struct AnyNumber(());
 )]
 pub trait Receive<Number> {
     #[doc(hidden)]
-    fn receive(&self) -> Received<'_>;
+    fn receive<'m>(&'m self, wanted: Wanted<'m>) -> Received<'m>;
 }
 
 impl<M: Message + ?Sized> Receive<One> for M {
-    fn receive(&self) -> Received<'_> {
-        let mut received = Received::default();
-        received.take_one(self);
+    fn receive<'m>(&'m self, wanted: Wanted<'m>) -> Received<'m> {
+        let mut received = Received::nothing(wanted, None);
+        received.take_one(self, wanted);
         received
     }
 }
 
 impl<B: Batch + ?Sized> Receive<Many> for B {
-    fn receive(&self) -> Received<'_> {
-        let mut received = Received { batch_size: Some(0), ..Received::default() };
-        self.each(&mut |message| received.take(message));
+    fn receive<'m>(&'m self, wanted: Wanted<'m>) -> Received<'m> {
+        let mut received = Received::nothing(wanted, Some(0));
+        self.each(&mut |message| received.take(message, wanted));
         received
     }
+}
+
+/// What a handler wants to know of its messages.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'w> {
+    pub(super) max_links: usize,
+    pub(super) headers: &'w [&'w str],
 }
 
 /// A number of messages that a handler takes: [`AnyNumber`] takes both, [`One`] a single message.
@@ -66,7 +74,7 @@ impl TakenBy<AnyNumber> for Many {}
 
 /// What one call of a handler has received.
 #[doc(hidden)]
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Received<'m> {
     pub(super) origins: Origins<'m>,
     pub(super) facts: Agreement<'m>,
@@ -79,20 +87,43 @@ pub struct Received<'m> {
 type Entry = (Key, (StringValue, BaggageMetadata));
 
 impl<'m> Received<'m> {
-    fn take_one<M: Message + ?Sized>(&mut self, message: &'m M) {
-        self.context = self.read(message);
+    fn nothing(wanted: Wanted<'m>, batch_size: Option<usize>) -> Self {
+        Self {
+            origins: Origins::to_link(wanted.max_links),
+            facts: Agreement::default(),
+            context: TraceContext::default(),
+            batch_size,
+            agreed_baggage: None,
+        }
     }
 
-    fn take(&mut self, message: &'m dyn Message) {
-        let context = self.read(message);
+    /// As it is when the messages themselves are gone.
+    pub(super) fn into_owned(self) -> Received<'static> {
+        let Self { origins, facts, context, batch_size, agreed_baggage } = self;
+        Received {
+            origins: origins.into_owned(),
+            facts: facts.into_owned(),
+            context,
+            batch_size,
+            agreed_baggage,
+        }
+    }
+
+    fn take_one<M: Message + ?Sized>(&mut self, message: &'m M, wanted: Wanted<'m>) {
+        self.context = self.read(message, wanted);
+    }
+
+    fn take(&mut self, message: &'m dyn Message, wanted: Wanted<'m>) {
+        let context = self.read(message, wanted);
         self.agree_on_baggage(context.as_context().baggage());
         self.batch_size = self.batch_size.map(|size| size + 1);
     }
 
-    fn read<M: Message + ?Sized>(&mut self, message: &'m M) -> TraceContext {
-        let reading = carrier::read(message);
+    fn read<M: Message + ?Sized>(&mut self, message: &'m M, wanted: Wanted<'m>) -> TraceContext {
+        let reading = carrier::read(message, wanted.headers);
         let mut facts = Facts::default();
         message.describe(&mut facts);
+        facts.capture(reading.captured);
         self.origins.add(&reading.context.span_context(), &facts);
         if reading.unreadable {
             self.origins.add_unreadable();

@@ -7,7 +7,8 @@ use opentelemetry::trace::SpanContext;
 
 pub(crate) use origins::{Origins, same_span};
 
-/// How many links a span gets: the SDK's own default limit, past which it drops them silently.
+/// How many links a span gets unless told otherwise: the SDK's own default limit, past which it
+/// drops them silently.
 pub(crate) const MAX_LINKS: usize = 128;
 
 /// How the span of a handler relates to the span that sent the message.
@@ -78,6 +79,7 @@ pub(crate) struct Situation<'s> {
     pub(crate) origins: &'s Origins<'s>,
     pub(crate) ambient: &'s SpanContext,
     pub(crate) is_batch: bool,
+    pub(crate) max_links: usize,
 }
 
 /// Where the handler's span belongs.
@@ -132,13 +134,11 @@ impl Reason {
 impl Relation {
     /// The table of relations, row by row.
     pub(crate) fn place(self, situation: Situation<'_>) -> Placement {
-        let Situation { origins, ambient, is_batch } = situation;
-        let lacking = missing_context(origins);
+        let Situation { origins, ambient, is_batch, .. } = situation;
         match self.kind {
             Kind::Ignore => Placement {
-                parent: Parent::None,
                 baggage: Baggage::None,
-                ..Placement::linking(Kind::Ignore, None, 0, ambient.is_valid())
+                ..situation.links(Kind::Ignore, None, 0, ambient.is_valid())
             },
             // A span has one parent.
             Kind::Continue if is_batch => {
@@ -146,33 +146,30 @@ impl Relation {
             }
             Kind::Continue => Placement {
                 parent: if origins.is_empty() { Parent::None } else { Parent::Origin },
-                ..Placement::linking(
-                    Kind::Continue,
-                    lacking,
-                    origins.distinct(),
-                    links_ambient(origins, ambient),
-                )
+                ..situation.links_origins(Kind::Continue, links_ambient(origins, ambient))
             },
             Kind::Link if self.nested => Placement {
                 parent: if ambient.is_valid() { Parent::Ambient } else { Parent::None },
                 baggage: Baggage::AmbientThenMessage,
-                ..Placement::linking(Kind::Link, lacking, origins.distinct(), false)
+                ..situation.links_origins(Kind::Link, false)
             },
-            Kind::Link => Placement::linking(
-                Kind::Link,
-                lacking,
-                origins.distinct(),
-                links_ambient(origins, ambient),
-            ),
+            Kind::Link => situation.links_origins(Kind::Link, links_ambient(origins, ambient)),
         }
     }
 }
 
-impl Placement {
-    /// A root with as many links as a span takes: origins in order, room kept for the ambient span.
-    fn linking(kind: Kind, reason: Option<Reason>, origins: usize, ambient_linked: bool) -> Self {
-        let room = MAX_LINKS - usize::from(ambient_linked);
-        Self {
+impl Situation<'_> {
+    /// A root with a link to each distinct origin.
+    fn links_origins(self, kind: Kind, ambient: bool) -> Placement {
+        self.links(kind, missing_context(self.origins), self.origins.distinct(), ambient)
+    }
+
+    /// A root with as many links as the span may have: origins in order, room kept for the ambient
+    /// span.
+    fn links(self, kind: Kind, reason: Option<Reason>, origins: usize, ambient: bool) -> Placement {
+        let ambient_linked = ambient && self.max_links > 0;
+        let room = self.max_links - usize::from(ambient_linked);
+        Placement {
             kind,
             reason,
             parent: Parent::None,

@@ -4,14 +4,14 @@ use std::collections::HashSet;
 
 use opentelemetry::trace::{SpanContext, SpanId, TraceId};
 
-use super::MAX_LINKS;
 use crate::carrier::{Agreement, Facts};
 
 /// The distinct origins of a message or a batch, in order.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Origins<'m> {
-    /// No more than a span can link to.
+    /// No more than the span may link to, and always one, which may be the parent.
     kept: Vec<Origin<'m>>,
+    max_kept: usize,
     /// Told apart only once there are too many to look through.
     seen: HashSet<(TraceId, SpanId)>,
     distinct: usize,
@@ -27,6 +27,26 @@ pub(crate) struct Origin<'m> {
 }
 
 impl<'m> Origins<'m> {
+    pub(crate) fn to_link(max_links: usize) -> Self {
+        Self {
+            kept: Vec::new(),
+            max_kept: max_links.max(1),
+            seen: HashSet::new(),
+            distinct: 0,
+            unreadable: 0,
+        }
+    }
+
+    pub(crate) fn into_owned(self) -> Origins<'static> {
+        let Self { kept, max_kept, seen, distinct, unreadable } = self;
+        let kept = kept.into_iter().map(|Origin { context, messages, facts }| Origin {
+            context,
+            messages,
+            facts: facts.into_owned(),
+        });
+        Origins { kept: kept.collect(), max_kept, seen, distinct, unreadable }
+    }
+
     /// Takes the origin of one more message. An invalid one is none.
     pub(crate) fn add(&mut self, origin: &SpanContext, facts: &Facts<'m>) {
         if !origin.is_valid() {
@@ -35,7 +55,7 @@ impl<'m> Origins<'m> {
         if let Some(known) = self.kept.iter_mut().find(|kept| same_span(&kept.context, origin)) {
             known.messages += 1;
             known.facts.add(facts);
-        } else if self.kept.len() < MAX_LINKS {
+        } else if self.kept.len() < self.max_kept {
             self.distinct += 1;
             let mut agreement = Agreement::default();
             agreement.add(facts);

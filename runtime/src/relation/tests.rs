@@ -11,11 +11,21 @@ fn span(id: u64) -> SpanContext {
 }
 
 fn place(relation: Relation, origins: &[u64], ambient: u64, is_batch: bool) -> Placement {
-    let mut found = Origins::default();
+    place_within(MAX_LINKS, relation, origins, ambient, is_batch)
+}
+
+fn place_within(
+    max_links: usize,
+    relation: Relation,
+    origins: &[u64],
+    ambient: u64,
+    is_batch: bool,
+) -> Placement {
+    let mut found = Origins::to_link(max_links);
     for &origin in origins {
         found.add(&span(origin), &Facts::default());
     }
-    relation.place(Situation { origins: &found, ambient: &span(ambient), is_batch })
+    relation.place(Situation { origins: &found, ambient: &span(ambient), is_batch, max_links })
 }
 
 const ROOT_WITH_ONE_LINK: Placement = Placement {
@@ -110,9 +120,10 @@ fn ignore_sees_nothing_of_the_message() {
 
 #[test]
 fn a_context_that_cannot_be_read_is_told_apart_from_none() {
-    let mut origins = Origins::default();
+    let mut origins = Origins::to_link(MAX_LINKS);
     origins.add_unreadable();
-    let situation = Situation { origins: &origins, ambient: &span(0), is_batch: false };
+    let situation =
+        Situation { origins: &origins, ambient: &span(0), is_batch: false, max_links: MAX_LINKS };
     assert_eq!(Relation::CONTINUE.place(situation).reason, Some(Reason::Unreadable));
     assert_eq!(Relation::LINK.place(situation).reason, Some(Reason::Unreadable));
 }
@@ -129,4 +140,22 @@ fn at_most_128_links_with_room_for_the_ambient_span() {
     assert_eq!((alone.origins_linked, alone.left_out), (128, 172));
     let with_ambient = place(Relation::LINK, &many, 999, true);
     assert_eq!((with_ambient.origins_linked, with_ambient.left_out), (127, 173));
+}
+
+#[test]
+fn as_many_links_as_the_handler_says() {
+    let some: Vec<u64> = (1..=5).collect();
+    let few = place_within(3, Relation::LINK, &some, 9, true);
+    assert_eq!((few.origins_linked, few.ambient_linked, few.left_out), (2, true, 3));
+    let more_than_there_are = place_within(500, Relation::LINK, &some, 9, true);
+    assert_eq!((more_than_there_are.origins_linked, more_than_there_are.left_out), (5, 0));
+    let many: Vec<u64> = (1..=300).collect();
+    assert_eq!(place_within(200, Relation::LINK, &many, 0, true).origins_linked, 200);
+}
+
+#[test]
+fn a_handler_without_links_still_continues() {
+    let none = place_within(0, Relation::CONTINUE, &[1], 9, false);
+    assert_eq!((none.parent, none.origins_linked, none.ambient_linked), (Parent::Origin, 0, false));
+    assert_eq!(none.left_out, 1);
 }

@@ -10,11 +10,12 @@ use std::cell::Cell;
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::trace::{Link, SpanBuilder, SpanContext, SpanKind, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
+use tracing::callsite::{Callsite, DefaultCallsite};
 use tracing::level_filters::{LevelFilter, STATIC_MAX_LEVEL};
-use tracing::{Span, Value, callsite::Callsite};
+use tracing::{Span, Value};
 use tracing_opentelemetry::{OpenTelemetrySpanExt, SetParentError};
 
-use super::{ActiveSpan, Draft, Lineage, Site, otel};
+use super::{ActiveSpan, Draft, Lineage, otel};
 use crate::relation::same_span;
 
 thread_local! {
@@ -38,7 +39,7 @@ pub(super) struct Decided {
 
 /// Makes the span of `draft`, through `tracing` if it is wanted there.
 pub(super) fn start(mut draft: Draft<'_>, active: &mut ActiveSpan) {
-    if !is_enabled(draft.site) {
+    if !is_enabled(draft.site.callsite) {
         if listening::a_bridge_listens() {
             // Filtered out on purpose.
             active.attach = Some(draft.parent);
@@ -78,12 +79,12 @@ pub(super) fn start(mut draft: Draft<'_>, active: &mut ActiveSpan) {
 }
 
 /// As `tracing`'s own macros ask, cheapest question first.
-fn is_enabled(site: Site) -> bool {
-    let metadata = site.callsite.metadata();
+pub(super) fn is_enabled(callsite: &'static DefaultCallsite) -> bool {
+    let metadata = callsite.metadata();
     if *metadata.level() > STATIC_MAX_LEVEL || *metadata.level() > LevelFilter::current() {
         return false;
     }
-    let interest = site.callsite.interest();
+    let interest = callsite.interest();
     !interest.is_never()
         && (interest.is_always() || tracing::dispatcher::get_default(|it| it.enabled(metadata)))
 }

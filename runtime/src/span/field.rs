@@ -20,35 +20,43 @@ pub struct FieldValue<'a>(Inner<'a>);
 type Displayed<'a> = tracing::field::DisplayValue<&'a dyn Display>;
 #[cfg(feature = "tracing")]
 type Debugged<'a> = tracing::field::DebugValue<&'a dyn Debug>;
+#[cfg(not(feature = "tracing"))]
+type Displayed<'a> = &'a dyn Display;
+#[cfg(not(feature = "tracing"))]
+type Debugged<'a> = &'a dyn Debug;
 
 enum Inner<'a> {
-    Empty,
+    Plain(Plain),
     Str(&'a str),
-    Owned(String),
+    Display(Displayed<'a>),
+    Debug(Debugged<'a>),
+}
+
+/// A value that borrows nothing: it can be kept and sent to another thread.
+#[derive(Debug, Clone)]
+pub(crate) enum Plain {
+    Empty,
+    Text(String),
     I64(i64),
     U64(u64),
     F64(f64),
     Bool(bool),
-    #[cfg(feature = "tracing")]
-    Display(Displayed<'a>),
-    #[cfg(feature = "tracing")]
-    Debug(Debugged<'a>),
-    #[cfg(not(feature = "tracing"))]
-    Display(&'a dyn Display),
-    #[cfg(not(feature = "tracing"))]
-    Debug(&'a dyn Debug),
+}
+
+impl Plain {
+    pub(crate) fn as_field(&self) -> FieldValue<'_> {
+        FieldValue(match self {
+            Self::Text(text) => Inner::Str(text),
+            other => Inner::Plain(other.clone()),
+        })
+    }
 }
 
 impl Debug for Inner<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Empty => f.write_str("empty"),
+            Self::Plain(value) => Debug::fmt(value, f),
             Self::Str(value) => Debug::fmt(value, f),
-            Self::Owned(value) => Debug::fmt(value, f),
-            Self::I64(value) => Debug::fmt(value, f),
-            Self::U64(value) => Debug::fmt(value, f),
-            Self::F64(value) => Debug::fmt(value, f),
-            Self::Bool(value) => Debug::fmt(value, f),
             Self::Display(value) => Display::fmt(value, f),
             Self::Debug(value) => Debug::fmt(value, f),
         }
@@ -98,7 +106,7 @@ pub fn value<T: Value + ?Sized>(value: &T) -> FieldValue<'_> {
 /// # let _ = field;
 /// ```
 pub fn empty() -> FieldValue<'static> {
-    FieldValue(Inner::Empty)
+    FieldValue(Inner::Plain(Plain::Empty))
 }
 
 /// What can be recorded as it is.
@@ -133,24 +141,36 @@ values! {
     str => |value| Inner::Str(value),
     String => |value| Inner::Str(value),
     std::borrow::Cow<'_, str> => |value| Inner::Str(value),
-    bool => |value| Inner::Bool(*value),
-    f32 => |value| Inner::F64(f64::from(*value)),
-    f64 => |value| Inner::F64(*value),
-    i8 => |value| Inner::I64(i64::from(*value)),
-    i16 => |value| Inner::I64(i64::from(*value)),
-    i32 => |value| Inner::I64(i64::from(*value)),
-    i64 => |value| Inner::I64(*value),
-    isize => |value| i64::try_from(*value).map_or(Inner::Empty, Inner::I64),
-    u8 => |value| Inner::I64(i64::from(*value)),
-    u16 => |value| Inner::I64(i64::from(*value)),
-    u32 => |value| Inner::I64(i64::from(*value)),
-    u64 => |value| unsigned(*value),
-    usize => |value| u64::try_from(*value).map_or(Inner::Empty, unsigned),
+    bool => |value| Inner::Plain(Plain::Bool(*value)),
+    f32 => |value| Inner::Plain(Plain::F64(f64::from(*value))),
+    f64 => |value| Inner::Plain(Plain::F64(*value)),
+    i8 => |value| Inner::Plain(Plain::I64(i64::from(*value))),
+    i16 => |value| Inner::Plain(Plain::I64(i64::from(*value))),
+    i32 => |value| Inner::Plain(Plain::I64(i64::from(*value))),
+    i64 => |value| Inner::Plain(Plain::I64(*value)),
+    isize => |value| Inner::Plain(i64::try_from(*value).map_or(Plain::Empty, Plain::I64)),
+    u8 => |value| Inner::Plain(Plain::I64(i64::from(*value))),
+    u16 => |value| Inner::Plain(Plain::I64(i64::from(*value))),
+    u32 => |value| Inner::Plain(Plain::I64(i64::from(*value))),
+    u64 => |value| Inner::Plain(unsigned(*value)),
+    usize => |value| Inner::Plain(u64::try_from(*value).map_or(Plain::Empty, unsigned)),
 }
 
 /// OpenTelemetry has no unsigned numbers, and a bridge makes text of them: one that fits is signed.
-fn unsigned(value: u64) -> Inner<'static> {
-    i64::try_from(value).map_or(Inner::U64(value), Inner::I64)
+fn unsigned(value: u64) -> Plain {
+    i64::try_from(value).map_or(Plain::U64(value), Plain::I64)
+}
+
+/// By `%` or `?`, or none: for [`record`](crate::record).
+impl Value for FieldValue<'_> {
+    fn as_field(&self) -> FieldValue<'_> {
+        match &self.0 {
+            Inner::Plain(value) => value.as_field(),
+            Inner::Str(value) => FieldValue(Inner::Str(value)),
+            Inner::Display(value) => FieldValue(Inner::Display(Displayed::clone(value))),
+            Inner::Debug(value) => FieldValue(Inner::Debug(Debugged::clone(value))),
+        }
+    }
 }
 
 impl<T: Value + ?Sized> Value for &T {
@@ -162,7 +182,7 @@ impl<T: Value + ?Sized> Value for &T {
 /// `None` is nothing.
 impl<T: Value> Value for Option<T> {
     fn as_field(&self) -> FieldValue<'_> {
-        self.as_ref().map_or_else(|| FieldValue(Inner::Empty), |value| value.as_field())
+        self.as_ref().map_or_else(|| empty(), Value::as_field)
     }
 }
 
@@ -176,43 +196,44 @@ impl FieldValue<'_> {
     /// # let _: field::FieldValue<'static> = field;
     /// ```
     pub fn into_owned(self) -> FieldValue<'static> {
-        FieldValue(match self.0 {
-            Inner::Empty => Inner::Empty,
-            Inner::Str(value) => Inner::Owned(value.to_owned()),
-            Inner::Owned(value) => Inner::Owned(value),
-            Inner::I64(value) => Inner::I64(value),
-            Inner::U64(value) => Inner::U64(value),
-            Inner::F64(value) => Inner::F64(value),
-            Inner::Bool(value) => Inner::Bool(value),
-            Inner::Display(value) => Inner::Owned(value.to_string()),
-            Inner::Debug(value) => Inner::Owned(format!("{value:?}")),
-        })
+        FieldValue(Inner::Plain(self.into_plain()))
+    }
+
+    fn into_plain(self) -> Plain {
+        match self.0 {
+            Inner::Plain(value) => value,
+            Inner::Str(value) => Plain::Text(value.to_owned()),
+            Inner::Display(value) => Plain::Text(value.to_string()),
+            Inner::Debug(value) => Plain::Text(format!("{value:?}")),
+        }
+    }
+
+    /// The value as it is now.
+    pub(crate) fn to_plain(&self) -> Plain {
+        self.as_field().into_plain()
     }
 
     pub(super) fn to_attribute(&self, name: &'static str) -> Option<KeyValue> {
-        Some(match &self.0 {
-            Inner::Empty => return None,
-            Inner::Str(value) => KeyValue::new(name, (*value).to_owned()),
-            Inner::Owned(value) => KeyValue::new(name, value.clone()),
-            Inner::I64(value) => KeyValue::new(name, *value),
-            Inner::U64(value) => KeyValue::new(name, value.to_string()),
-            Inner::F64(value) => KeyValue::new(name, *value),
-            Inner::Bool(value) => KeyValue::new(name, *value),
-            Inner::Display(value) => KeyValue::new(name, value.to_string()),
-            Inner::Debug(value) => KeyValue::new(name, format!("{value:?}")),
+        Some(match self.to_plain() {
+            Plain::Empty => return None,
+            Plain::Text(value) => KeyValue::new(name, value),
+            Plain::I64(value) => KeyValue::new(name, value),
+            Plain::U64(value) => KeyValue::new(name, value.to_string()),
+            Plain::F64(value) => KeyValue::new(name, value),
+            Plain::Bool(value) => KeyValue::new(name, value),
         })
     }
 
     #[cfg(feature = "tracing")]
     pub(super) fn as_tracing(&self) -> Option<&dyn tracing::Value> {
         Some(match &self.0 {
-            Inner::Empty => return None,
+            Inner::Plain(Plain::Empty) => return None,
+            Inner::Plain(Plain::Text(value)) => value,
+            Inner::Plain(Plain::I64(value)) => value,
+            Inner::Plain(Plain::U64(value)) => value,
+            Inner::Plain(Plain::F64(value)) => value,
+            Inner::Plain(Plain::Bool(value)) => value,
             Inner::Str(value) => value,
-            Inner::Owned(value) => value,
-            Inner::I64(value) => value,
-            Inner::U64(value) => value,
-            Inner::F64(value) => value,
-            Inner::Bool(value) => value,
             Inner::Display(value) => value,
             Inner::Debug(value) => value,
         })

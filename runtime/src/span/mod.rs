@@ -4,8 +4,11 @@
 #[cfg(feature = "tracing")]
 mod bridge;
 mod current;
+#[cfg(feature = "tracing")]
+pub mod failure;
 mod field;
 mod future;
+mod inside;
 pub(crate) mod otel;
 mod running;
 mod site;
@@ -20,8 +23,10 @@ use opentelemetry::{Context, ContextGuard, KeyValue};
 pub(crate) use current::current_context;
 #[cfg(feature = "tracing")]
 use current::current_span_context;
+pub(crate) use field::Plain;
 pub use field::{FieldValue, Value, debug, display, empty, value};
 pub use future::Run;
+pub use inside::record;
 pub(crate) use running::{Running, is_origin_of_the_running_handler};
 pub use site::Site;
 
@@ -32,6 +37,10 @@ use crate::semconv::key;
 pub(crate) struct Draft<'a> {
     #[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "read by the bridge alone"))]
     pub(crate) site: Site,
+    /// Whether the user wants a span here.
+    pub(crate) enabled: bool,
+    #[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "an event of `tracing`"))]
+    pub(crate) failure_event: bool,
     pub(crate) name: Cow<'static, str>,
     pub(crate) kind: SpanKind,
     /// The parent, if its span is valid, and the baggage; also what passes through to the work
@@ -55,13 +64,21 @@ pub(crate) enum Lineage {
 }
 
 impl Draft<'_> {
-    /// Makes the span, unless telemetry is suppressed here.
+    /// Makes the span, unless it is switched off or telemetry is suppressed here.
     pub(crate) fn start(mut self) -> ActiveSpan {
         let mut active = ActiveSpan::passing_through(None);
         if Context::is_current_telemetry_suppressed() {
             return active;
         }
         active.running = std::mem::take(&mut self.running);
+        if !self.enabled {
+            active.attach = Some(self.parent);
+            return active;
+        }
+        #[cfg(feature = "tracing")]
+        if self.failure_event {
+            active.tells_failure = Some(self.site.failure);
+        }
         // A key that is set twice is exported twice: where a user's field has the name of one of
         // ours, the user's alone is set.
         let fields = self.fields;
@@ -101,6 +118,9 @@ pub struct ActiveSpan {
     /// What is left to find out when the span is entered for the first time.
     #[cfg(feature = "tracing")]
     undecided: Option<bridge::Undecided>,
+    /// The event that tells of a failure.
+    #[cfg(feature = "tracing")]
+    tells_failure: Option<&'static tracing::callsite::DefaultCallsite>,
     /// The span itself; none where none is made.
     own: Option<Context>,
     /// What is attached inside it; none where entering it is enough.
@@ -116,10 +136,8 @@ pub struct ActiveSpan {
 struct Entered<'s> {
     // Fields are dropped in this order: what was attached last goes first.
     _attached: Option<(ContextGuard, current::AttachedGuard)>,
-    #[cfg(feature = "tracing")]
-    _tracing: tracing::span::Entered<'s>,
+    _inside: inside::InsideGuard<'s>,
     _running: running::RunningGuard,
-    _span: std::marker::PhantomData<&'s ActiveSpan>,
 }
 
 impl ActiveSpan {
@@ -130,6 +148,8 @@ impl ActiveSpan {
             tracing: tracing::Span::none(),
             #[cfg(feature = "tracing")]
             undecided: None,
+            #[cfg(feature = "tracing")]
+            tells_failure: None,
             own: None,
             attach: context,
             ends_here: false,
@@ -183,21 +203,31 @@ impl ActiveSpan {
         let tracing = {
             let undecided = self.undecided.take();
             let before = undecided.as_ref().map(|_| current_span_context());
-            let entered = self.tracing.enter();
+            let entered = std::mem::replace(&mut self.tracing, tracing::Span::none()).entered();
             if let (Some(undecided), Some(before)) = (undecided, before) {
-                let decided = undecided.decide(&self.tracing, &before);
+                let decided = undecided.decide(&entered, &before);
                 self.own = decided.own;
                 self.attach = decided.attach;
                 self.ends_here = decided.ends_here;
             }
             entered
         };
-        let entered = Entered {
-            _attached: self.attach.as_ref().map(current::attach),
+        let attached = self.attach.as_ref().map(current::attach);
+        let inside = inside::Inside {
             #[cfg(feature = "tracing")]
-            _tracing: tracing,
+            tracing,
+            own: self.own.take(),
+            #[cfg(feature = "tracing")]
+            bridged: !self.ends_here,
+        };
+        let entered = Entered {
+            _attached: attached,
+            _inside: inside.enter(
+                &mut self.own,
+                #[cfg(feature = "tracing")]
+                &mut self.tracing,
+            ),
             _running: running,
-            _span: std::marker::PhantomData,
         };
         (entered, &self.panicked)
     }
@@ -219,9 +249,15 @@ impl ActiveSpan {
         if self.undecided.is_some() {
             self.enter_with(|_| ());
         }
+        let failure = outcome.into_failure();
+        #[cfg(feature = "tracing")]
+        if let (Some(failure), Some(callsite)) = (&failure, self.tells_failure) {
+            // Inside the span, whose status comes after it: a bridge sets one of its own.
+            self.enter_with(|_| failure::tell(failure, callsite));
+        }
         let Some(own) = self.own.take() else { return };
         let span = own.span();
-        if let Some(failure) = outcome.into_failure() {
+        if let Some(failure) = failure {
             span.set_attribute(KeyValue::new(key::ERROR_TYPE, failure.error_type));
             span.set_status(Status::error(failure.description));
         }

@@ -11,6 +11,7 @@
 ///
 /// let by_name: Site = "charge_card".into();
 /// let in_full = throughline::site!(
+///     operation: process,
 ///     function: "charge_card",
 ///     span: "process orders",
 ///     target: module_path!(),
@@ -26,6 +27,9 @@ pub struct Site {
     pub(crate) qualified_function: &'static str,
     #[cfg(feature = "tracing")]
     pub(crate) callsite: &'static tracing::callsite::DefaultCallsite,
+    /// The event that tells of a failure.
+    #[cfg(feature = "tracing")]
+    pub(crate) failure: &'static tracing::callsite::DefaultCallsite,
 }
 
 impl Site {
@@ -34,12 +38,15 @@ impl Site {
         function: &'static str,
         qualified_function: &'static str,
         #[cfg(feature = "tracing")] callsite: &'static tracing::callsite::DefaultCallsite,
+        #[cfg(feature = "tracing")] failure: &'static tracing::callsite::DefaultCallsite,
     ) -> Self {
         Self {
             function,
             qualified_function,
             #[cfg(feature = "tracing")]
             callsite,
+            #[cfg(feature = "tracing")]
+            failure,
         }
     }
 }
@@ -47,69 +54,91 @@ impl Site {
 /// All handlers that have only a name share one call site, with the target `throughline`.
 impl From<&'static str> for Site {
     fn from(function: &'static str) -> Self {
-        Self {
-            function,
-            qualified_function: function,
-            #[cfg(feature = "tracing")]
-            callsite: crate::site!(
-                function: "handler",
-                span: "handler",
-                target: "throughline",
-                level: INFO,
-                fields: [],
-            )
-            .callsite,
-        }
+        Self { function, qualified_function: function, ..named() }
     }
 }
 
-/// The [`Site`](crate::Site) of a handler or a producer: function, span name, target, level and
-/// the names of its fields. See there for an example.
+fn named() -> Site {
+    crate::site!(
+        operation: process,
+        function: "handler",
+        span: "handler",
+        target: "throughline",
+        level: INFO,
+        fields: [],
+    )
+}
+
+/// The [`Site`](crate::Site) of a handler or a producer: what it does (`process` or `send`),
+/// function, span name, target, level and the names of its fields. See there for an example.
 #[cfg(feature = "tracing")]
 #[macro_export]
 macro_rules! site {
     (
+        operation: $operation:ident,
         function: $function:literal,
         span: $span:literal,
         target: $target:expr,
         level: $level:ident,
-        fields: [$($field:literal),* $(,)?] $(,)?
+        fields: [$($field:expr),* $(,)?] $(,)?
     ) => {{
-        static METADATA: $crate::private::tracing::Metadata<'static> =
-            $crate::private::tracing::Metadata::new(
-                $span,
-                $target,
-                $crate::private::tracing::Level::$level,
-                ::core::option::Option::Some(::core::file!()),
-                ::core::option::Option::Some(::core::line!()),
-                ::core::option::Option::Some(::core::module_path!()),
-                $crate::private::tracing::field::FieldSet::new(
-                    &["otel.name", "otel.kind", $($field),*],
-                    $crate::private::tracing::callsite::Identifier(&CALLSITE),
-                ),
-                $crate::private::tracing::metadata::Kind::SPAN,
-            );
-        static CALLSITE: $crate::private::tracing::callsite::DefaultCallsite =
-            $crate::private::tracing::callsite::DefaultCallsite::new(&METADATA);
+        $crate::__callsite!(
+            SPAN: SPAN, $span, $target, $crate::private::tracing::Level::$level,
+            &["otel.name", "otel.kind", $($field),*]
+        );
+        $crate::__callsite!(
+            FAILURE: EVENT, $crate::private::failure::$operation::NAME, $target,
+            $crate::private::failure::$operation::LEVEL, $crate::private::failure::FIELDS
+        );
         $crate::Site::__new(
             $function,
             ::core::concat!(::core::module_path!(), "::", $function),
-            &CALLSITE,
+            &SPAN,
+            &FAILURE,
         )
     }};
 }
 
-/// The [`Site`](crate::Site) of a handler or a producer: function, span name, target, level and
-/// the names of its fields. See there for an example.
+/// A call site of `tracing`, as its own macros make one.
+#[cfg(feature = "tracing")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __callsite {
+    (
+        $callsite:ident: $kind:ident, $name:expr, $target:expr, $level:expr, $fields:expr
+    ) => {
+        static $callsite: $crate::private::tracing::callsite::DefaultCallsite = {
+            static METADATA: $crate::private::tracing::Metadata<'static> =
+                $crate::private::tracing::Metadata::new(
+                    $name,
+                    $target,
+                    $level,
+                    ::core::option::Option::Some(::core::file!()),
+                    ::core::option::Option::Some(::core::line!()),
+                    ::core::option::Option::Some(::core::module_path!()),
+                    $crate::private::tracing::field::FieldSet::new(
+                        $fields,
+                        $crate::private::tracing::callsite::Identifier(&$callsite),
+                    ),
+                    $crate::private::tracing::metadata::Kind::$kind,
+                );
+            $crate::private::tracing::callsite::DefaultCallsite::new(&METADATA)
+        };
+    };
+}
+
+/// The [`Site`](crate::Site) of a handler or a producer: what it does (`process` or `send`),
+/// function, span name, target, level and the names of its fields. See there for an example.
 #[cfg(not(feature = "tracing"))]
 #[macro_export]
 macro_rules! site {
     (
+        operation: $operation:ident,
         function: $function:literal,
         span: $span:literal,
         target: $target:expr,
         level: $level:ident,
-        fields: [$($field:literal),* $(,)?] $(,)?
+        fields: [$($field:expr),* $(,)?] $(,)?
     ) => {
         $crate::Site::__new($function, ::core::concat!(::core::module_path!(), "::", $function))
     };

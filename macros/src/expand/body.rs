@@ -1,0 +1,284 @@
+//! The user's body, run in the span.
+
+use proc_macro2::{Group, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::{
+    ReturnType, Token, Type,
+    spanned::Spanned as _,
+    visit_mut::{self, VisitMut},
+};
+
+use super::{binding::Bound, ends, mixed, mixed_at};
+use crate::{
+    args::{Common, FailureEvent},
+    future::{Allocation, Returns},
+    item::{Body, Function},
+    message,
+};
+
+/// The span, described, and when it starts where the function returns a future.
+pub(super) enum Start {
+    /// A handler's: its message is read when it is called, for the body owns it by the first poll.
+    AtFirstPoll { described: TokenStream },
+    /// A producer's: its context is in the message before the body sees it.
+    WhenCalled { described: TokenStream },
+}
+
+/// The function with its body in the span.
+pub(super) fn in_span(
+    function: &Function,
+    common: &Common,
+    start: &Start,
+    bound: &Bound,
+) -> TokenStream {
+    let Body::Block { inner, block } = &function.body else {
+        return function.to_token_stream();
+    };
+    let head = function.head();
+    let Bound { peeked, .. } = bound;
+    let inside = match Returns::of(function) {
+        Some(returns) => returned_future(function, common, start, bound, block, &returns),
+        None => at_once(function, common, start, bound, block),
+    };
+    quote_spanned! {mixed()=>
+        #head {
+            #(#inner)*
+            #peeked
+            #inside
+        }
+    }
+}
+
+// Output for an `async fn`:
+//     let mut __span = ..start(&msg);
+//     let __result: R = __span.run(async move { .. }).await;
+//     __span.finish(::throughline::outcome!(&__result));
+//     __result
+fn at_once(
+    function: &Function,
+    common: &Common,
+    start: &Start,
+    bound: &Bound,
+    block: &Group,
+) -> TokenStream {
+    let returned = Returned::of(&function.signature.output);
+    let (Start::AtFirstPoll { described } | Start::WhenCalled { described }) = start;
+    let started = with_message(described, "start", bound);
+    let run = if function.signature.asyncness.is_some() {
+        run_async(&returned, &bound.opened, block)
+    } else {
+        let body = closure(returned.ty.as_ref(), &bound.opened, block);
+        quote_spanned!(mixed()=> __span.run_sync(#body))
+    };
+    let end = finished(&run, &returned, common);
+    let allowed = &bound.allowed;
+    quote_spanned! {mixed()=>
+        #allowed
+        let mut __span = #started;
+        #end
+    }
+}
+
+// Output for a handler that returns `Pin<Box<dyn Future<Output = R>>>`:
+//     let __span = ..read(&msg);
+//     let __future = __span.prepare(move || -> Pin<Box<dyn Future<Output = R>>> { .. });
+//     ::std::boxed::Box::pin(async move {
+//         let mut __span = __span.start();
+//         let __result: R = __span.run(__future).await;
+//         __span.finish(::throughline::outcome!(&__result));
+//         __result
+//     })
+// and for a producer, whose span has started by then:
+//     let mut __span = ..start(&mut msg);
+//     let __future = __span.run_sync(move || -> Pin<Box<dyn Future<Output = R>>> { .. });
+//     ::std::boxed::Box::pin(async move { .. })
+fn returned_future(
+    function: &Function,
+    common: &Common,
+    start: &Start,
+    bound: &Bound,
+    block: &Group,
+    returns: &Returns,
+) -> TokenStream {
+    let named = match returns.allocation {
+        Allocation::None => None,
+        Allocation::Pinned | Allocation::Boxed => Returned::of(&function.signature.output).ty,
+    };
+    let body = closure(named.as_ref(), &bound.opened, block);
+    let (begin, future, at_first_poll) = match start {
+        Start::AtFirstPoll { described } => {
+            let read = with_message(described, "read", bound);
+            (
+                quote_spanned!(mixed()=> let __span = #read;),
+                quote_spanned!(mixed()=> __span.prepare(#body)),
+                quote_spanned!(mixed()=> let mut __span = __span.start();),
+            )
+        }
+        Start::WhenCalled { described } => {
+            let started = with_message(described, "start", bound);
+            (
+                quote_spanned!(mixed()=> let mut __span = #started;),
+                quote_spanned!(mixed()=> __span.run_sync(#body)),
+                TokenStream::new(),
+            )
+        }
+    };
+    let output = Returned::of_type(returns.output.clone());
+    let end = finished(&quote_spanned!(mixed()=> __span.run(__future).await), &output, common);
+    let spanned = quote_spanned! {mixed_at(block.span())=>
+        async move {
+            #at_first_poll
+            #end
+        }
+    };
+    let allocated = match returns.allocation {
+        Allocation::None => spanned,
+        Allocation::Pinned => quote_spanned!(mixed()=> ::std::boxed::Box::pin(#spanned)),
+        Allocation::Boxed => {
+            quote_spanned!(mixed()=> ::std::boxed::Box::new(::std::boxed::Box::pin(#spanned)))
+        }
+    };
+    let allowed = &bound.allowed;
+    quote_spanned! {mixed()=>
+        #allowed
+        #begin
+        let __future = #future;
+        #allocated
+    }
+}
+
+/// The call that takes the message, shown where the message is: there is what the compiler may have to say about it.
+fn with_message(described: &TokenStream, method: &str, bound: &Bound) -> TokenStream {
+    let target = &bound.target;
+    let shown = ends(target.clone()).next().unwrap_or_else(mixed);
+    let method = proc_macro2::Ident::new(method, mixed_at(shown));
+    let call = quote_spanned!(mixed_at(shown)=> .#method);
+    quote_spanned!(mixed()=> #described #call(#target))
+}
+
+/// Ends the span with what the body returned.
+fn finished(run: &TokenStream, returned: &Returned, common: &Common) -> TokenStream {
+    if returned.never {
+        return quote_spanned!(mixed()=> match #run {});
+    }
+    let runtime = common.runtime();
+    let annotation = returned.annotation();
+    let told = common.err.as_ref().and_then(|given| {
+        let how = match given.value {
+            FailureEvent::Off => return None,
+            FailureEvent::Display => "displaying",
+            FailureEvent::Debug => "debugging",
+        };
+        let how = proc_macro2::Ident::new(how, mixed_at(given.key.span()));
+        Some(quote_spanned!(mixed_at(given.key.span())=> .#how(&__result)))
+    });
+    let outcome = quote_spanned!(mixed()=> #runtime::outcome!(&__result));
+    quote_spanned! {mixed()=>
+        let __result #annotation = #run;
+        __span.finish(#outcome #told);
+        __result
+    }
+}
+
+fn run_async(returned: &Returned, opened: &TokenStream, block: &Group) -> TokenStream {
+    let edge = returned.edge();
+    let span = mixed_at(block.span());
+    let body = if edge.is_none() && opened.is_empty() {
+        quote_spanned!(span=> async move #block)
+    } else {
+        let block = nested(block);
+        quote_spanned!(span=> async move { #edge #opened #block })
+    };
+    quote_spanned!(mixed()=> __span.run(#body).await)
+}
+
+/// The body as a closure, so that its `return`s leave it and not the function.
+fn closure(returned: Option<&Type>, opened: &TokenStream, block: &Group) -> TokenStream {
+    let body = if opened.is_empty() {
+        quote!(#block)
+    } else {
+        let block = nested(block);
+        quote_spanned!(mixed()=> { #opened #block })
+    };
+    let arrow = returned.map(|ty| quote_spanned!(mixed()=> -> #ty));
+    quote_spanned!(mixed()=> move || #arrow #body)
+}
+
+/// The body inside a block of ours. It stays a block, so that the user's items come first in one; its braces are where
+/// the user wrote them, for errors, and ours otherwise, so that no lint finds them unneeded.
+fn nested(block: &Group) -> Group {
+    let mut nested = block.clone();
+    nested.set_span(mixed_at(block.span()));
+    nested
+}
+
+/// What the function returns, as far as a `let` can say it.
+struct Returned {
+    /// Nothing where all of it is an `impl Trait`.
+    ty: Option<Type>,
+    never: bool,
+}
+
+impl Returned {
+    fn of(output: &ReturnType) -> Self {
+        Self::of_type(Some(match output {
+            ReturnType::Default => syn::parse_quote_spanned!(mixed()=> ()),
+            ReturnType::Type(_, ty) => (**ty).clone(),
+        }))
+    }
+
+    fn of_type(ty: Option<Type>) -> Self {
+        let ty = ty.map(|mut ty| {
+            Erase.visit_type_mut(&mut ty);
+            ty
+        });
+        Self {
+            never: matches!(ty.as_ref().map(message::bare), Some(Type::Never(_))),
+            ty: ty.filter(|ty| !matches!(message::bare(ty), Type::Infer(_))),
+        }
+    }
+
+    fn annotation(&self) -> Option<TokenStream> {
+        self.ty.as_ref().map(|ty| quote_spanned!(mixed()=> : #ty))
+    }
+
+    // Input:
+    //     Result<(), PaymentError>
+    //
+    // Output:
+    //     if let ::core::option::Option::Some(__returned) = ::core::option::Option::<Result<(), PaymentError>>::None {
+    //         return __returned;
+    //     }
+    //
+    // Never runs, and tells the compiler the block's type before it comes to the user's `return`s and last value:
+    // a wrong one is then blamed on the value, and not on the attribute. `!` can't be written there; a type
+    // without values stands for it.
+    fn edge(&self) -> Option<TokenStream> {
+        let ty = self.ty.as_ref()?;
+        let span = mixed_at(ty.span());
+        let ty = if self.never {
+            quote_spanned!(span=> ::core::convert::Infallible)
+        } else {
+            ty.to_token_stream()
+        };
+        Some(quote_spanned! {span=>
+            if let ::core::option::Option::Some(__returned) = ::core::option::Option::<#ty>::None {
+                return __returned;
+            }
+        })
+    }
+}
+
+/// Puts `_` for each `impl Trait`, which only a signature may name.
+struct Erase;
+
+impl VisitMut for Erase {
+    fn visit_type_mut(&mut self, ty: &mut Type) {
+        if let Type::ImplTrait(opaque) = ty {
+            let underscore = Token![_](opaque.impl_token.span());
+            *ty = Type::Infer(syn::TypeInfer { attrs: Vec::new(), underscore_token: underscore });
+        } else {
+            visit_mut::visit_type_mut(self, ty);
+        }
+    }
+}

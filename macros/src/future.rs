@@ -1,0 +1,130 @@
+//! Functions that are no `async fn` and return a future all the same.
+
+use proc_macro2::{Delimiter, Group, TokenTree};
+use syn::{
+    AssocType, GenericArgument, PathArguments, ReturnType, Token, Type, TypeParamBound,
+    punctuated::Punctuated,
+};
+
+use crate::{
+    item::{Body, Function},
+    message::bare,
+};
+
+/// A future that a function returns.
+pub(crate) struct Returns {
+    /// What the future yields, where the signature says it.
+    pub(crate) output: Option<Type>,
+    pub(crate) allocation: Allocation,
+}
+
+/// What the future stands in.
+#[derive(Clone, Copy)]
+pub(crate) enum Allocation {
+    /// `impl Future`
+    None,
+    /// `Pin<Box<dyn Future>>`
+    Pinned,
+    /// `Box<dyn Future + Unpin>`
+    Boxed,
+}
+
+impl Returns {
+    /// By the names in the return type, or by a body that ends in `Box::pin(async ..)`. A future by any other name is a
+    /// value like any other.
+    pub(crate) fn of(function: &Function) -> Option<Self> {
+        if function.signature.asyncness.is_some() {
+            return None;
+        }
+        let ReturnType::Type(_, ty) = &function.signature.output else { return None };
+        by_type(ty).or_else(|| match &function.body {
+            Body::Block { block, .. } if ends_in_a_pinned_async_block(block) => {
+                Some(Self { output: None, allocation: Allocation::Pinned })
+            }
+            _ => None,
+        })
+    }
+}
+
+fn by_type(ty: &Type) -> Option<Returns> {
+    match bare(ty) {
+        Type::ImplTrait(opaque) => {
+            let output = future_among(&opaque.bounds)?;
+            // An `async` block is not `Unpin`; a pinned box is.
+            let allocation = if opaque.bounds.iter().any(|bound| is_named(bound, "Unpin")) {
+                Allocation::Pinned
+            } else {
+                Allocation::None
+            };
+            Some(Returns { output, allocation })
+        }
+        Type::Path(path) => {
+            let last = path.path.segments.last()?;
+            let PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };
+            let types = arguments.args.iter().filter_map(|argument| match argument {
+                GenericArgument::Type(ty) => Some(ty),
+                _ => None,
+            });
+            let inner = types.last()?;
+            match last.ident.to_string().as_str() {
+                "Pin" => Some(Returns { allocation: Allocation::Pinned, ..boxed(inner)? }),
+                "Box" => boxed(ty),
+                // As `futures` calls them.
+                "BoxFuture" | "LocalBoxFuture" => {
+                    Some(Returns { output: Some(inner.clone()), allocation: Allocation::Pinned })
+                }
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+/// `Box<dyn Future>`
+fn boxed(ty: &Type) -> Option<Returns> {
+    let Type::Path(path) = bare(ty) else { return None };
+    let last = path.path.segments.last().filter(|last| last.ident == "Box")?;
+    let PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };
+    let bounds = match arguments.args.first()? {
+        GenericArgument::Type(inner) => match bare(inner) {
+            Type::TraitObject(object) => &object.bounds,
+            Type::ImplTrait(opaque) => &opaque.bounds,
+            _ => return None,
+        },
+        _ => return None,
+    };
+    Some(Returns { output: future_among(bounds)?, allocation: Allocation::Boxed })
+}
+
+/// What the future among the bounds yields, if there is one and says it.
+fn future_among(bounds: &Punctuated<TypeParamBound, Token![+]>) -> Option<Option<Type>> {
+    let last = bounds.iter().find(|bound| is_named(bound, "Future")).and_then(last_segment)?;
+    let PathArguments::AngleBracketed(arguments) = &last.arguments else { return Some(None) };
+    Some(arguments.args.iter().find_map(|argument| match argument {
+        GenericArgument::AssocType(AssocType { ident, ty, .. }) if ident == "Output" => {
+            Some(ty.clone())
+        }
+        _ => None,
+    }))
+}
+
+fn is_named(bound: &TypeParamBound, name: &str) -> bool {
+    last_segment(bound).is_some_and(|last| last.ident == name)
+}
+
+fn last_segment(bound: &TypeParamBound) -> Option<&syn::PathSegment> {
+    match bound {
+        TypeParamBound::Trait(bound) => bound.path.segments.last(),
+        _ => None,
+    }
+}
+
+/// `{ ..; Box::pin(async move { .. }) }`
+fn ends_in_a_pinned_async_block(block: &Group) -> bool {
+    let mut tokens: Vec<TokenTree> = block.stream().into_iter().collect();
+    let Some(TokenTree::Group(argument)) = tokens.pop() else { return false };
+    let is_async = argument.delimiter() == Delimiter::Parenthesis
+        && matches!(argument.stream().into_iter().next(), Some(TokenTree::Ident(first)) if first == "async");
+    let called: Vec<String> = tokens.iter().rev().take(4).map(ToString::to_string).collect();
+    is_async && called == ["pin", ":", ":", "Box"]
+}
