@@ -1,6 +1,7 @@
 //! Functions that are no `async fn` and return a future all the same.
 
-use proc_macro2::{Delimiter, Group, TokenTree};
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+use quote::quote;
 use syn::{
     AssocType, GenericArgument, PathArguments, ReturnType, Token, Type, TypeParamBound,
     punctuated::Punctuated,
@@ -123,8 +124,60 @@ fn last_segment(bound: &TypeParamBound) -> Option<&syn::PathSegment> {
 fn ends_in_a_pinned_async_block(block: &Group) -> bool {
     let mut tokens: Vec<TokenTree> = block.stream().into_iter().collect();
     let Some(TokenTree::Group(argument)) = tokens.pop() else { return false };
-    let is_async = argument.delimiter() == Delimiter::Parenthesis
-        && matches!(argument.stream().into_iter().next(), Some(TokenTree::Ident(first)) if first == "async");
-    let called: Vec<String> = tokens.iter().rev().take(4).map(ToString::to_string).collect();
-    is_async && called == ["pin", ":", ":", "Box"]
+    let mut inside = argument.stream().into_iter();
+    argument.delimiter() == Delimiter::Parenthesis
+        && matches!(inside.next(), Some(TokenTree::Ident(first)) if first == "async")
+        && ends_in_box_pin(&tokens)
+}
+
+fn ends_in_box_pin(tokens: &[TokenTree]) -> bool {
+    let last: Vec<String> = tokens.iter().rev().take(4).map(ToString::to_string).collect();
+    last == ["pin", ":", ":", "Box"]
+}
+
+/// A body that is an `async move` block and nothing else: an `async fn` in another spelling, as `#[async_trait]` writes
+/// it.
+pub(crate) struct OnlyAsyncBlock {
+    /// `Box::pin`, or nothing.
+    pin: TokenStream,
+    keywords: [TokenTree; 2],
+    /// What is to run.
+    pub(crate) block: Group,
+}
+
+/// `{ async move { .. } }` or `{ Box::pin(async move { .. }) }`
+pub(crate) fn only_async_block(body: &Group) -> Option<OnlyAsyncBlock> {
+    let mut tokens: Vec<TokenTree> = body.stream().into_iter().collect();
+    if let [TokenTree::Ident(first), TokenTree::Ident(second), TokenTree::Group(block)] =
+        tokens.as_slice()
+    {
+        let is_one = first == "async" && second == "move" && block.delimiter() == Delimiter::Brace;
+        return is_one.then(|| OnlyAsyncBlock {
+            pin: TokenStream::new(),
+            keywords: [tokens[0].clone(), tokens[1].clone()],
+            block: block.clone(),
+        });
+    }
+    let Some(TokenTree::Group(argument)) = tokens.pop() else { return None };
+    let is_path = tokens.iter().all(|token| match token {
+        TokenTree::Ident(_) => true,
+        TokenTree::Punct(punct) => punct.as_char() == ':',
+        _ => false,
+    });
+    if !is_path || !ends_in_box_pin(&tokens) || argument.delimiter() != Delimiter::Parenthesis {
+        return None;
+    }
+    let inner = only_async_block(&argument).filter(|inner| inner.pin.is_empty())?;
+    Some(OnlyAsyncBlock { pin: tokens.into_iter().collect(), ..inner })
+}
+
+impl OnlyAsyncBlock {
+    /// The same with another block.
+    pub(crate) fn with_block(&self, content: &TokenStream) -> TokenStream {
+        let Self { pin, keywords: [r_async, r_move], block } = self;
+        let mut content = Group::new(Delimiter::Brace, content.clone());
+        content.set_span(block.span());
+        let whole = quote!(#r_async #r_move #content);
+        if pin.is_empty() { whole } else { quote!(#pin(#whole)) }
+    }
 }

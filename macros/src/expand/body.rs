@@ -1,6 +1,6 @@
 //! The user's body, run in the span.
 
-use proc_macro2::{Group, TokenStream};
+use proc_macro2::{Delimiter, Group, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{
     ReturnType, Token, Type,
@@ -11,14 +11,14 @@ use syn::{
 use super::{binding::Bound, ends, mixed, mixed_at};
 use crate::{
     args::{Common, FailureEvent},
-    future::{Allocation, Returns},
+    future::{self, Allocation, Returns},
     item::{Body, Function},
     message,
 };
 
 /// The span, described, and when it starts where the function returns a future.
 pub(super) enum Start {
-    /// A handler's: its message is read when it is called, for the body owns it by the first poll.
+    /// A handler's: its message is read when it is called, for the future owns it by the first poll.
     AtFirstPoll { described: TokenStream },
     /// A producer's: its context is in the message before the body sees it.
     WhenCalled { described: TokenStream },
@@ -36,47 +36,80 @@ pub(super) fn in_span(
     };
     let head = function.head();
     let Bound { peeked, .. } = bound;
+    let returned = Returned::of(&function.signature.output);
     let inside = match Returns::of(function) {
-        Some(returns) => returned_future(function, common, start, bound, block, &returns),
-        None => at_once(function, common, start, bound, block),
-    };
-    quote_spanned! {mixed()=>
-        #head {
-            #(#inner)*
-            #peeked
-            #inside
+        None if function.signature.asyncness.is_some() => {
+            in_async(&returned, common, start, bound, block)
         }
-    }
+        None => in_sync(&returned, common, start, bound, block),
+        Some(returns) => match future::only_async_block(block) {
+            Some(whole) => {
+                let output = Returned::of_type(returns.output);
+                let inside = in_async(&output, common, start, bound, &whole.block);
+                whole.with_block(&inside)
+            }
+            None => prepared_future(function, common, start, bound, block, returns),
+        },
+    };
+    let content = quote_spanned! {mixed()=>
+        #(#inner)*
+        #peeked
+        #inside
+    };
+    // The user's braces: the compiler takes the function for the user's own by the last of them.
+    let mut body = Group::new(Delimiter::Brace, content);
+    body.set_span(block.span());
+    quote!(#head #body)
 }
 
-// Output for an `async fn`:
+// Output:
 //     let mut __span = ..start(&msg);
 //     let __result: R = __span.run(async move { .. }).await;
 //     __span.finish(::throughline::outcome!(&__result));
 //     __result
-fn at_once(
-    function: &Function,
+fn in_async(
+    returned: &Returned,
     common: &Common,
     start: &Start,
     bound: &Bound,
     block: &Group,
 ) -> TokenStream {
-    let returned = Returned::of(&function.signature.output);
+    let started = started(start, bound);
+    let edge = returned.edge();
+    let span = mixed_at(block.span());
+    let body = if edge.is_none() && bound.opened.is_empty() {
+        quote_spanned!(span=> async move #block)
+    } else {
+        let (opened, block) = (&bound.opened, nested(block));
+        quote_spanned!(span=> async move { #edge #opened #block })
+    };
+    let end = finished(&quote_spanned!(mixed()=> __span.run(#body).await), returned, common);
+    quote!(#started #end)
+}
+
+// Output:
+//     let mut __span = ..start(&msg);
+//     let __result: R = __span.run_sync(move || -> R { .. });
+//     __span.finish(::throughline::outcome!(&__result));
+//     __result
+fn in_sync(
+    returned: &Returned,
+    common: &Common,
+    start: &Start,
+    bound: &Bound,
+    block: &Group,
+) -> TokenStream {
+    let started = started(start, bound);
+    let body = closure(returned.ty.as_ref(), &bound.opened, block);
+    let end = finished(&quote_spanned!(mixed()=> __span.run_sync(#body)), returned, common);
+    quote!(#started #end)
+}
+
+fn started(start: &Start, bound: &Bound) -> TokenStream {
     let (Start::AtFirstPoll { described } | Start::WhenCalled { described }) = start;
     let started = with_message(described, "start", bound);
-    let run = if function.signature.asyncness.is_some() {
-        run_async(&returned, &bound.opened, block)
-    } else {
-        let body = closure(returned.ty.as_ref(), &bound.opened, block);
-        quote_spanned!(mixed()=> __span.run_sync(#body))
-    };
-    let end = finished(&run, &returned, common);
     let allowed = &bound.allowed;
-    quote_spanned! {mixed()=>
-        #allowed
-        let mut __span = #started;
-        #end
-    }
+    quote_spanned!(mixed()=> #allowed let mut __span = #started;)
 }
 
 // Output for a handler that returns `Pin<Box<dyn Future<Output = R>>>`:
@@ -92,13 +125,13 @@ fn at_once(
 //     let mut __span = ..start(&mut msg);
 //     let __future = __span.run_sync(move || -> Pin<Box<dyn Future<Output = R>>> { .. });
 //     ::std::boxed::Box::pin(async move { .. })
-fn returned_future(
+fn prepared_future(
     function: &Function,
     common: &Common,
     start: &Start,
     bound: &Bound,
     block: &Group,
-    returns: &Returns,
+    returns: Returns,
 ) -> TokenStream {
     let named = match returns.allocation {
         Allocation::None => None,
@@ -123,7 +156,7 @@ fn returned_future(
             )
         }
     };
-    let output = Returned::of_type(returns.output.clone());
+    let output = Returned::of_type(returns.output);
     let end = finished(&quote_spanned!(mixed()=> __span.run(__future).await), &output, common);
     let spanned = quote_spanned! {mixed_at(block.span())=>
         async move {
@@ -178,18 +211,6 @@ fn finished(run: &TokenStream, returned: &Returned, common: &Common) -> TokenStr
         __span.finish(#outcome #told);
         __result
     }
-}
-
-fn run_async(returned: &Returned, opened: &TokenStream, block: &Group) -> TokenStream {
-    let edge = returned.edge();
-    let span = mixed_at(block.span());
-    let body = if edge.is_none() && opened.is_empty() {
-        quote_spanned!(span=> async move #block)
-    } else {
-        let block = nested(block);
-        quote_spanned!(span=> async move { #edge #opened #block })
-    };
-    quote_spanned!(mixed()=> __span.run(#body).await)
 }
 
 /// The body as a closure, so that its `return`s leave it and not the function.

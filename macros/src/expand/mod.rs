@@ -40,9 +40,10 @@ use body::Start;
 //         __result
 //     }
 pub(crate) fn consumer(options: TokenStream, item: TokenStream) -> TokenStream {
-    if let Some(reordered) = instrument::inside::<ConsumerOptions>(&options, &item) {
-        return reordered;
-    }
+    let options = match instrument::put_first::<ConsumerOptions>(options, &item) {
+        Ok(reordered) => return reordered,
+        Err(options) => options,
+    };
     let mentioned = described::idents(options.clone());
     let Checked { options, mut function, message } = match check::consumer(options, item) {
         Ok(checked) => checked,
@@ -73,9 +74,10 @@ pub(crate) fn consumer(options: TokenStream, item: TokenStream) -> TokenStream {
 //         ..
 //     }
 pub(crate) fn producer(options: TokenStream, item: TokenStream) -> TokenStream {
-    if let Some(reordered) = instrument::inside::<ProducerOptions>(&options, &item) {
-        return reordered;
-    }
+    let options = match instrument::put_first::<ProducerOptions>(options, &item) {
+        Ok(reordered) => return reordered,
+        Err(options) => options,
+    };
     let mentioned = described::idents(options.clone());
     let Checked { options, mut function, message } = match check::producer(options, item) {
         Ok(checked) => checked,

@@ -1,6 +1,10 @@
 //! Every kind of function a handler can be. No lint of the user's fires because of an attribute.
 #![deny(warnings, clippy::pedantic)]
 
+mod futures;
+mod neighbours;
+mod traits;
+
 use std::borrow::Cow;
 use std::fmt::{Debug, Display};
 use std::pin::Pin;
@@ -10,14 +14,14 @@ use throughline::testing::{self, Traces};
 use throughline::{Message, TraceContext, Traced, async_consumer, async_producer};
 use throughline_tests::{Headers, SENDER, current, from};
 
-fn block_on<T>(future: impl Future<Output = T>) -> (T, Traces) {
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> (T, Traces) {
     let mut result = None;
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     let traces = runtime.block_on(testing::capture(async { result = Some(future.await) }));
     (result.expect("it ran"), traces)
 }
 
-fn call<T>(function: impl FnOnce() -> T) -> (T, Traces) {
+pub(crate) fn call<T>(function: impl FnOnce() -> T) -> (T, Traces) {
     let mut result = None;
     let traces = testing::capture_sync(|| result = Some(function()));
     (result.expect("it ran"), traces)

@@ -1,0 +1,93 @@
+//! Other attributes on the same function, in either order.
+
+use throughline::{async_consumer, async_producer};
+use throughline_tests::{Headers, SENDER, from, headers};
+
+use crate::{block_on, call};
+
+#[async_consumer(link)]
+#[tracing::instrument(name = "inner", skip_all, fields(size = message.len()))]
+async fn instrument_below(#[message] message: Headers, _other: u8) -> usize {
+    message.len()
+}
+
+#[tracing::instrument(name = "inner", skip_all)]
+#[async_consumer(link)]
+async fn instrument_above(message: Headers) -> usize {
+    message.len()
+}
+
+#[async_consumer(link)]
+#[tracing::instrument(name = "inner", err)]
+fn instrument_below_a_plain_function(message: &Headers) -> Result<usize, String> {
+    Ok(message.len())
+}
+
+#[async_producer(destination = "orders")]
+#[tracing::instrument(name = "inner", skip_all)]
+async fn instrument_below_a_producer(message: &mut Headers) {
+    message.push(("own".to_owned(), "header".to_owned()));
+}
+
+#[test]
+fn the_handlers_span_is_round_that_of_instrument() {
+    let (_, traces) = block_on(instrument_below(from(SENDER), 1));
+    traces.span("instrument_below").is_root().links_to(SENDER);
+    traces.span("inner").is_child_of("instrument_below").has_attribute("size", "1");
+
+    let (_, traces) = block_on(instrument_above(from(SENDER)));
+    traces.span("instrument_above").is_root().links_to(SENDER);
+    traces.span("inner").is_child_of("instrument_above");
+
+    let (_, traces) = call(|| instrument_below_a_plain_function(&from(SENDER)));
+    traces.span("instrument_below_a_plain_function").is_root().links_to(SENDER);
+    traces.span("inner").is_child_of("instrument_below_a_plain_function");
+
+    let mut message = headers(&[]);
+    let ((), traces) = block_on(instrument_below_a_producer(&mut message));
+    traces.span("inner").is_child_of("send orders");
+    assert_eq!(message.len(), 2);
+}
+
+#[tokio::main(flavor = "current_thread")]
+#[async_consumer(link)]
+async fn main_above(message: Headers) -> usize {
+    tokio::task::yield_now().await;
+    message.len()
+}
+
+#[async_consumer(link)]
+#[tokio::main(flavor = "current_thread")]
+async fn main_below(message: Headers) -> usize {
+    tokio::task::yield_now().await;
+    message.len()
+}
+
+#[test]
+fn handlers_that_bring_their_own_runtime() {
+    let (size, traces) = call(|| main_above(from(SENDER)));
+    assert_eq!(size, 1);
+    traces.span("main_above").is_root().links_to(SENDER);
+    let (size, traces) = call(|| main_below(from(SENDER)));
+    assert_eq!(size, 1);
+    traces.span("main_below").is_root().links_to(SENDER);
+}
+
+#[tokio::test]
+#[async_consumer(link, from = from(SENDER))]
+async fn a_test_above_a_handler() {
+    assert!(throughline::TraceContext::current().is_empty(), "nothing is captured here");
+}
+
+#[async_consumer(link, from = from(SENDER))]
+#[tokio::test]
+async fn a_test_below_a_handler() -> Result<(), String> {
+    tokio::task::yield_now().await;
+    Ok(())
+}
+
+#[test]
+#[async_consumer(link, from = from(SENDER))]
+fn a_plain_test_above_a_handler() {
+    assert!(throughline::TraceContext::current().is_empty(), "nothing is captured here");
+}
