@@ -16,6 +16,7 @@ use crate::{
     fallback,
     item::{Body, Function},
     message::{self, Message},
+    warnings,
 };
 
 // Input:
@@ -58,7 +59,7 @@ pub(crate) fn consumer(options: TokenStream, item: TokenStream) -> TokenStream {
         #runtime::consume(#site) #relation #described
     };
     let start = started(&start, target);
-    in_span(&function, &runtime, &start, &bound)
+    in_span(&function, common, &start, &bound)
 }
 
 // Input:
@@ -102,7 +103,7 @@ pub(crate) fn producer(options: TokenStream, item: TokenStream) -> TokenStream {
         #runtime::produce(#site) #existing #described
     };
     let start = started(&start, target);
-    in_span(&function, &runtime, &start, &bound)
+    in_span(&function, common, &start, &bound)
 }
 
 /// Our names can't be seen from the user's code, nor theirs be taken for ours.
@@ -193,7 +194,7 @@ fn described(common: &Common, written: &[Ident]) -> TokenStream {
 }
 
 fn recorded(runtime: &TokenStream, field: &Field, written: &[Ident]) -> TokenStream {
-    let Field { name, recorded } = field;
+    let Field { name, recorded, .. } = field;
     let (how, value) = match recorded {
         Recorded::Value(value) => ("value", value),
         Recorded::Display(value) => ("display", value),
@@ -501,7 +502,7 @@ fn make_mut(pat: &mut Pat, name: &Ident) -> bool {
 /// The function with its body in the span that `start` yields.
 fn in_span(
     function: &Function,
-    runtime: &TokenStream,
+    common: &Common,
     start: &TokenStream,
     bound: &Bound,
 ) -> TokenStream {
@@ -509,6 +510,8 @@ fn in_span(
         return function.to_token_stream();
     };
     let head = function.head();
+    let runtime = common.runtime();
+    let warnings = warnings::of(common);
     let Bound { allowed, peeked, opened, .. } = bound;
     let returned = Returned::of(&function.signature.output);
     let run = if function.signature.asyncness.is_some() {
@@ -529,6 +532,7 @@ fn in_span(
     quote_spanned! {mixed()=>
         #head {
             #(#inner)*
+            #warnings
             #peeked
             #allowed
             let mut __span = #start;

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use proc_macro2::Span;
 use quote::ToTokens;
 use syn::{
     Expr, Ident, LitStr, Token,
@@ -17,6 +18,8 @@ use super::{attempt, bare};
 /// One field of the handler's span.
 pub(crate) struct Field {
     pub(crate) name: LitStr,
+    /// The first and the last word of a name that is not in quotes.
+    pub(crate) unquoted: Option<(Span, Span)>,
     pub(crate) recorded: Recorded,
 }
 
@@ -82,7 +85,7 @@ impl Sigil {
 impl Parse for Field {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         let before = Sigil::parse(input)?;
-        let (name, shorthand) = name(input)?;
+        let Name { text: name, unquoted, shorthand } = name(input)?;
         if input.parse::<Option<Token![=]>>()?.is_none() {
             let Some(value) = shorthand else {
                 return Err(syn::Error::new(
@@ -90,7 +93,7 @@ impl Parse for Field {
                     "this field needs a value: write `name = value`, or `name = Empty` to fill it later",
                 ));
             };
-            return Ok(Self { name, recorded: before.of(value) });
+            return Ok(Self { name, unquoted, recorded: before.of(value) });
         }
         if input.is_empty() || input.peek(Token![,]) {
             return Err(syn::Error::new(
@@ -102,15 +105,20 @@ impl Parse for Field {
             Sigil::None => before,
             after => after,
         };
-        Ok(Self { name, recorded: sigil.of(input.parse()?) })
+        Ok(Self { name, unquoted, recorded: sigil.of(input.parse()?) })
     }
 }
 
-/// A field's name and, where it isn't quoted or a keyword, the expression it stands for by itself.
-fn name(input: ParseStream<'_>) -> syn::Result<(LitStr, Option<Expr>)> {
+struct Name {
+    text: LitStr,
+    unquoted: Option<(Span, Span)>,
+    /// The expression that it stands for by itself, where it isn't quoted or a keyword.
+    shorthand: Option<Expr>,
+}
+
+fn name(input: ParseStream<'_>) -> syn::Result<Name> {
     if input.peek(LitStr) {
-        let name: LitStr = input.parse()?;
-        return Ok((name, None));
+        return Ok(Name { text: input.parse()?, unquoted: None, shorthand: None });
     }
     if !input.peek(Ident::peek_any) {
         return Err(input.error(
@@ -125,10 +133,11 @@ fn name(input: ParseStream<'_>) -> syn::Result<(LitStr, Option<Expr>)> {
             )
         })?;
     let name = parts.iter().map(|part| part.unraw().to_string()).collect::<Vec<_>>().join(".");
-    let span = parts.first().map_or_else(proc_macro2::Span::call_site, Ident::span);
+    let unquoted = parts.first().zip(parts.last()).map(|(first, last)| (first.span(), last.span()));
+    let span = unquoted.map_or_else(Span::call_site, |(first, _)| first);
     // A keyword (`type = ..`) is a fine name, but stands for nothing by itself.
     let shorthand = syn::parse2(parts.to_token_stream()).ok();
-    Ok((LitStr::new(&name, span), shorthand))
+    Ok(Name { text: LitStr::new(&name, span), unquoted, shorthand })
 }
 
 /// `Empty`, however it is reached.
