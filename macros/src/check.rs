@@ -80,6 +80,7 @@ fn check<O: Options>(
     };
     let marks = function.take_marks();
     texts(parsed.options.common(), &mut parsed.mistakes);
+    shorthands(parsed.options.common(), &function, &mut parsed.mistakes);
     shape(&function, O::MACRO, &mut parsed.mistakes);
     let message = own(&mut parsed, &function, &marks);
     match (message, parsed.mistakes.told()) {
@@ -136,6 +137,22 @@ fn texts(common: &Common, mistakes: &mut Mistakes) {
                 let key = &given.key;
                 mistakes.at(literal, format!("`{key}` is empty: name it, or leave `{key}` out"));
             }
+        }
+    }
+}
+
+/// A field without a value stands for an argument, or for a constant.
+fn shorthands(common: &Common, function: &Function, mistakes: &mut Mistakes) {
+    let bound = message::bound_names(&function.signature);
+    for field in common.fields.iter().flat_map(|given| &given.value) {
+        let Some(argument) = &field.shorthand else { continue };
+        let name = argument.to_string();
+        let is_constant = name.starts_with(|first: char| !first.is_lowercase());
+        if !is_constant && !bound.contains(&name) {
+            mistakes.at(
+                argument,
+                format!("there is no argument `{name}`: give the field a value, `{name} = ..`, or write `{name} = Empty` to fill it later"),
+            );
         }
     }
 }

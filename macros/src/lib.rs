@@ -35,6 +35,7 @@
 
 mod args;
 mod check;
+mod conventions;
 mod expand;
 mod fallback;
 mod future;
@@ -45,6 +46,7 @@ mod mistakes;
 mod nearest;
 #[cfg(test)]
 mod snapshots;
+mod warnings;
 
 use proc_macro::TokenStream;
 
@@ -89,6 +91,9 @@ use proc_macro::TokenStream;
 ///
 /// The first four are string literals or expressions over the arguments; they are evaluated before the body runs.
 /// A field that is only a name (`id`) records the argument of that name.
+///
+/// A field whose name OpenTelemetry's messaging conventions changed (`messaging.client_id`), or that misses one of their
+/// names narrowly (`messaging.message.ids`), makes a warning of the lint `deprecated`; a name in quotes never does.
 #[proc_macro_attribute]
 pub fn async_consumer(options: TokenStream, item: TokenStream) -> TokenStream {
     expand::consumer(options.into(), item.into()).into()

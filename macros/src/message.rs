@@ -1,6 +1,11 @@
 //! Which argument is the message.
 
-use syn::{Attribute, Expr, FnArg, Meta, PatType, Signature, Type};
+use std::collections::HashSet;
+
+use syn::{
+    Attribute, Expr, FnArg, Meta, PatIdent, PatType, Signature, Type,
+    visit::{self, Visit},
+};
 
 use crate::{args::Given, mistakes::Mistakes};
 
@@ -94,6 +99,27 @@ pub(crate) fn typed(signature: &Signature) -> impl Iterator<Item = (usize, &PatT
         FnArg::Typed(typed) => Some((position, typed)),
         FnArg::Receiver(_) => None,
     })
+}
+
+/// Every name that the arguments bind, `self` included.
+pub(crate) fn bound_names(signature: &Signature) -> HashSet<String> {
+    struct Names(HashSet<String>);
+    impl<'ast> Visit<'ast> for Names {
+        fn visit_pat_ident(&mut self, pat: &'ast PatIdent) {
+            self.0.insert(pat.ident.to_string());
+            visit::visit_pat_ident(self, pat);
+        }
+    }
+    let mut names = Names(HashSet::new());
+    for argument in &signature.inputs {
+        match argument {
+            FnArg::Receiver(_) => {
+                names.0.insert("self".to_owned());
+            }
+            FnArg::Typed(typed) => names.visit_pat(&typed.pat),
+        }
+    }
+    names.0
 }
 
 /// A type without the invisible delimiters that a `macro_rules!` leaves round what it passes on.

@@ -94,6 +94,17 @@ fn producer_into() {
 }
 
 #[test]
+fn warning() {
+    let options = quote!(link, fields(messaging.client_id = %id, messaging.client.id = %id));
+    let item = quote! {
+        fn count(#[message] batch: &[Message], id: Id) {
+            COUNTER.add(batch.len());
+        }
+    };
+    assert_snapshot("warning.rs", expand::consumer(options, item));
+}
+
+#[test]
 fn mistake() {
     let options = quote!(lnk);
     let item = quote! {

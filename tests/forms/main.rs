@@ -317,6 +317,40 @@ fn every_option_names_what_it_says() {
 }
 
 #[test]
+fn names_of_the_messaging_conventions() {
+    #[async_consumer(
+        link,
+        destination = "orders",
+        fields(
+            messaging.client.id = "c1",
+            messaging.operation.type = "settle",
+            messaging.nats.subject = "orders.new",
+            "messaging.client_id" = "quoted",
+            "messaging.message.ids" = 2,
+        )
+    )]
+    async fn handled(message: Headers) {
+        drop(message);
+    }
+
+    #[allow(deprecated)]
+    #[async_consumer(link, fields(messaging.kafka.message.offset = 7, Messaging.System = "kafka"))]
+    fn allowed(message: &Headers) -> usize {
+        message.len()
+    }
+
+    let ((), traces) = block_on(handled(from(SENDER)));
+    traces
+        .span("process orders")
+        .has_attribute("messaging.client.id", "c1")
+        .has_attribute("messaging.nats.subject", "orders.new")
+        .has_attribute("messaging.client_id", "quoted")
+        .has_attribute("messaging.message.ids", 2);
+    let (_, traces) = call(|| allowed(&from(SENDER)));
+    traces.span("allowed").has_attribute("messaging.kafka.message.offset", 7);
+}
+
+#[test]
 fn producers_by_value_and_by_reference() {
     #[async_producer(destination = "orders")]
     async fn by_value(message: Headers) -> Headers {

@@ -2,22 +2,62 @@
 
 use std::collections::HashSet;
 
+use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
 use syn::{
-    Expr, Ident, LitStr, Token,
+    Block, Expr, Ident, LitStr, Token,
     ext::IdentExt as _,
     parenthesized,
     parse::{Parse, ParseStream},
     punctuated::Punctuated,
-    token::Paren,
+    spanned::Spanned as _,
+    token::{Brace, Paren},
 };
 
 use super::{attempt, bare};
 
 /// One field of the handler's span.
 pub(crate) struct Field {
-    pub(crate) name: LitStr,
+    pub(crate) name: Name,
     pub(crate) recorded: Recorded,
+    /// The argument that a field without a value stands for.
+    pub(crate) shorthand: Option<Ident>,
+}
+
+/// What a field is called.
+pub(crate) enum Name {
+    Text {
+        text: LitStr,
+        /// The first and the last word of a name that is not in quotes.
+        unquoted: Option<(Span, Span)>,
+    },
+    /// `{ ORDER_ID }`
+    Constant(Block),
+}
+
+impl Name {
+    pub(crate) fn span(&self) -> Span {
+        match self {
+            Self::Text { text, .. } => text.span(),
+            Self::Constant(block) => block.span(),
+        }
+    }
+
+    fn text(&self) -> Option<String> {
+        match self {
+            Self::Text { text, .. } => Some(text.value()),
+            Self::Constant(_) => None,
+        }
+    }
+}
+
+impl ToTokens for Name {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        match self {
+            Self::Text { text, .. } => text.to_tokens(tokens),
+            Self::Constant(block) => block.to_tokens(tokens),
+        }
+    }
 }
 
 /// What a field holds when the span starts.
@@ -42,13 +82,17 @@ pub(super) fn parse(key: &Ident, input: ParseStream<'_>) -> syn::Result<Vec<Fiel
     })?;
     let fields: Vec<_> = fields.into_iter().collect();
     let mut names = HashSet::new();
-    match fields.iter().find(|field| !names.insert(field.name.value())) {
-        Some(twice) => Err(syn::Error::new(
-            twice.name.span(),
-            format!("the field `{}` is given twice: keep one", twice.name.value()),
-        )),
-        None => Ok(fields),
+    for field in &fields {
+        let Some(name) = field.name.text() else { continue };
+        if name.is_empty() {
+            return Err(syn::Error::new(field.name.span(), "this field has no name: give it one"));
+        }
+        if !names.insert(name.clone()) {
+            let words = format!("the field `{name}` is given twice: keep one");
+            return Err(syn::Error::new(field.name.span(), words));
+        }
     }
+    Ok(fields)
 }
 
 /// How a value is turned into a field: `%` by `Display`, `?` by `Debug`, else as it is.
@@ -82,53 +126,73 @@ impl Sigil {
 impl Parse for Field {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         let before = Sigil::parse(input)?;
-        let (name, shorthand) = name(input)?;
+        let Named { name, alone } = Named::parse(input)?;
         if input.parse::<Option<Token![=]>>()?.is_none() {
-            let Some(value) = shorthand else {
+            let Some((value, argument)) = alone else {
                 return Err(syn::Error::new(
                     name.span(),
                     "this field needs a value: write `name = value`, or `name = Empty` to fill it later",
                 ));
             };
-            return Ok(Self { name, recorded: before.of(value) });
+            return Ok(Self { name, recorded: before.of(value), shorthand: Some(argument) });
         }
         if input.is_empty() || input.peek(Token![,]) {
-            return Err(syn::Error::new(
-                name.span(),
-                format!("the field `{}` needs a value after `=`", name.value()),
+            let name = name.to_token_stream();
+            return Err(syn::Error::new_spanned(
+                &name,
+                format!(
+                    "the field `{}` needs a value after `=`",
+                    name.to_string().trim_matches('"')
+                ),
             ));
         }
         let sigil = match Sigil::parse(input)? {
             Sigil::None => before,
             after => after,
         };
-        Ok(Self { name, recorded: sigil.of(input.parse()?) })
+        Ok(Self { name, recorded: sigil.of(input.parse()?), shorthand: None })
     }
 }
 
-/// A field's name and, where it isn't quoted or a keyword, the expression it stands for by itself.
-fn name(input: ParseStream<'_>) -> syn::Result<(LitStr, Option<Expr>)> {
-    if input.peek(LitStr) {
-        let name: LitStr = input.parse()?;
-        return Ok((name, None));
+/// A name, and what it stands for by itself where it is neither quoted nor a keyword: `order.id`, of the argument
+/// `order`.
+struct Named {
+    name: Name,
+    alone: Option<(Expr, Ident)>,
+}
+
+impl Parse for Named {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        if input.peek(LitStr) {
+            let text = input.parse()?;
+            return Ok(Self { name: Name::Text { text, unquoted: None }, alone: None });
+        }
+        if input.peek(Brace) {
+            return Ok(Self { name: Name::Constant(input.parse()?), alone: None });
+        }
+        if !input.peek(Ident::peek_any) {
+            return Err(input.error(
+                "expected a field: `order.id = %msg.id`, `\"a key\" = 1` or the name of an argument",
+            ));
+        }
+        let parts: Punctuated<Ident, Token![.]> =
+            Punctuated::parse_separated_nonempty_with(input, Ident::parse_any).map_err(
+                |mistake| {
+                    syn::Error::new(
+                        mistake.span(),
+                        "a field's name is words and dots: give this value one, `name = ..`",
+                    )
+                },
+            )?;
+        let text = parts.iter().map(|part| part.unraw().to_string()).collect::<Vec<_>>().join(".");
+        let first = parts.first().cloned();
+        let unquoted =
+            first.as_ref().zip(parts.last()).map(|(first, last)| (first.span(), last.span()));
+        let span = unquoted.map_or_else(Span::call_site, |(first, _)| first);
+        // A keyword (`type = ..`) is a fine name, but stands for nothing by itself.
+        let alone = syn::parse2(parts.to_token_stream()).ok().zip(first);
+        Ok(Self { name: Name::Text { text: LitStr::new(&text, span), unquoted }, alone })
     }
-    if !input.peek(Ident::peek_any) {
-        return Err(input.error(
-            "expected a field: `order.id = %msg.id`, `\"a key\" = 1` or the name of an argument",
-        ));
-    }
-    let parts: Punctuated<Ident, Token![.]> =
-        Punctuated::parse_separated_nonempty_with(input, Ident::parse_any).map_err(|mistake| {
-            syn::Error::new(
-                mistake.span(),
-                "a field's name is words and dots: give this value one, `name = ..`",
-            )
-        })?;
-    let name = parts.iter().map(|part| part.unraw().to_string()).collect::<Vec<_>>().join(".");
-    let span = parts.first().map_or_else(proc_macro2::Span::call_site, Ident::span);
-    // A keyword (`type = ..`) is a fine name, but stands for nothing by itself.
-    let shorthand = syn::parse2(parts.to_token_stream()).ok();
-    Ok((LitStr::new(&name, span), shorthand))
 }
 
 /// `Empty`, however it is reached.

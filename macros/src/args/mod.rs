@@ -14,7 +14,7 @@ use syn::{
 };
 
 pub(crate) use consumer::{ConsumerOptions, Relation};
-pub(crate) use fields::{Field, Recorded};
+pub(crate) use fields::{Field, Name, Recorded};
 pub(crate) use producer::{Existing, ProducerOptions};
 
 use crate::{mistakes::Mistakes, nearest::nearest};

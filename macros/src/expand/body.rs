@@ -13,7 +13,7 @@ use crate::{
     args::{Common, FailureEvent},
     future::{self, Allocation, Returns},
     item::{Body, Function},
-    message,
+    message, warnings,
 };
 
 /// The span, described, and when it starts where the function returns a future.
@@ -35,6 +35,7 @@ pub(super) fn in_span(
         return function.to_token_stream();
     };
     let head = function.head();
+    let warnings = warnings::of(common);
     let Bound { peeked, .. } = bound;
     let returned = Returned::of(&function.signature.output);
     let inside = match Returns::of(function) {
@@ -53,6 +54,7 @@ pub(super) fn in_span(
     };
     let content = quote_spanned! {mixed()=>
         #(#inner)*
+        #warnings
         #peeked
         #inside
     };

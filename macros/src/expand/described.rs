@@ -84,7 +84,7 @@ pub(super) fn common(common: &Common, written: &[Ident]) -> TokenStream {
 }
 
 fn recorded(runtime: &TokenStream, field: &Field, written: &[Ident]) -> TokenStream {
-    let Field { name, recorded } = field;
+    let Field { name, recorded, .. } = field;
     let (how, value) = match recorded {
         Recorded::Value(value) => ("value", value),
         Recorded::Display(value) => ("display", value),
