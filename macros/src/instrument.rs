@@ -45,13 +45,12 @@ pub(crate) fn put_first<O: Options>(
     if instrument.is_empty() {
         return Err(options);
     }
-    let runtime = args::parse::<O>(options.clone()).options.common().runtime();
-    let ours = Ident::new(O::MACRO, Span::mixed_site());
+    let ours = args::parse::<O>(options.clone()).options.common().runtime(O::MACRO);
     let moved = Ident::new(MOVED, Span::mixed_site());
     Ok(quote! {
         #(#instrument)*
         #(#others)*
-        #[#runtime::#ours(#options #moved)]
+        #[#ours(#options #moved)]
         #function
     })
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use quote::ToTokens as _;
 use syn::{
     Attribute, Expr, FnArg, Meta, PatIdent, PatType, Signature, Type,
     visit::{self, Visit},
@@ -59,8 +60,14 @@ pub(crate) fn find(
         }
         return Some(Message::Expression(given.value.clone()));
     }
+    let conditional = |position: usize| signature.inputs.get(position).is_some_and(is_conditional);
     match marks {
         [(position, _)] => return Some(Message::Argument(*position)),
+        [(position, _), ..]
+            if alternatives(signature, marks.iter().map(|(position, _)| *position)) =>
+        {
+            return Some(Message::Argument(*position));
+        }
         [_, (_, second), ..] => {
             mistakes.at(
                 second,
@@ -70,11 +77,15 @@ pub(crate) fn find(
         }
         [] => {}
     }
-    let mut arguments = typed(signature).map(|(position, _)| position);
+    let all = || typed(signature).map(|(position, _)| position);
+    if let Some(first) = all().next().filter(|_| alternatives(signature, all())) {
+        return Some(Message::Argument(first));
+    }
+    let mut arguments = all().filter(|position| !conditional(*position));
     match (arguments.next(), arguments.next()) {
         (Some(only), None) => Some(Message::Argument(only)),
         _ if misread => None,
-        (None, _) => {
+        (None, _) if all().next().is_none() => {
             mistakes.at(
                 &signature.ident,
                 format!(
@@ -83,7 +94,7 @@ pub(crate) fn find(
             );
             None
         }
-        (Some(_), Some(_)) => {
+        _ => {
             mistakes.at(
                 &signature.inputs,
                 format!("which argument is the message? Write `#[message]` before it, or `{option} = EXPR`"),
@@ -91,6 +102,28 @@ pub(crate) fn find(
             None
         }
     }
+}
+
+/// Whether these are one argument under several conditions: `#[cfg(unix)] msg: A, #[cfg(windows)] msg: B`.
+fn alternatives(signature: &Signature, positions: impl Iterator<Item = usize>) -> bool {
+    let mut names = HashSet::new();
+    let all_conditional = positions.fold(true, |so_far, position| {
+        let argument = signature.inputs.get(position);
+        if let Some(FnArg::Typed(typed)) = argument {
+            names.insert(typed.pat.to_token_stream().to_string());
+        }
+        so_far && argument.is_some_and(is_conditional)
+    });
+    all_conditional && names.len() == 1
+}
+
+/// Whether an argument may not be there. A macro sees it all the same.
+pub(crate) fn is_conditional(argument: &FnArg) -> bool {
+    let attributes = match argument {
+        FnArg::Receiver(receiver) => &receiver.attrs,
+        FnArg::Typed(typed) => &typed.attrs,
+    };
+    attributes.iter().any(|attribute| attribute.path().is_ident("cfg"))
 }
 
 /// The arguments other than `self`, with their positions.

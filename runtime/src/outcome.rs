@@ -191,7 +191,8 @@ fn error_type_name<E: ?Sized>() -> &'static str {
 }
 
 /// Finds what a value can say about its outcome, by how often the probe has to be dereferenced:
-/// the most telling first. Generated code calls it through [`outcome!`](crate::outcome).
+/// the most telling first. Generated code calls it through [`outcome!`](crate::outcome), by a name
+/// that no trait of the user's has.
 pub mod probe {
     use super::{Debug, IntoOutcome, Outcome};
 
@@ -202,11 +203,11 @@ pub mod probe {
     /// The error says it itself.
     pub trait ErrorSays {
         /// How the handler ended.
-        fn outcome(&self) -> Outcome;
+        fn throughline_outcome(&self) -> Outcome;
     }
 
     impl<T, E: IntoOutcome> ErrorSays for &&&&Probe<'_, Result<T, E>> {
-        fn outcome(&self) -> Outcome {
+        fn throughline_outcome(&self) -> Outcome {
             self.0.as_ref().map_or_else(Outcome::of_telling_error, |_| Outcome::ok())
         }
     }
@@ -214,11 +215,11 @@ pub mod probe {
     /// The value says it itself, or its error can be displayed.
     pub trait ValueSays {
         /// How the handler ended.
-        fn outcome(&self) -> Outcome;
+        fn throughline_outcome(&self) -> Outcome;
     }
 
     impl<T: IntoOutcome> ValueSays for &&&Probe<'_, T> {
-        fn outcome(&self) -> Outcome {
+        fn throughline_outcome(&self) -> Outcome {
             self.0.outcome()
         }
     }
@@ -226,11 +227,11 @@ pub mod probe {
     /// The error can be debugged only.
     pub trait ErrorIsDebug {
         /// How the handler ended.
-        fn outcome(&self) -> Outcome;
+        fn throughline_outcome(&self) -> Outcome;
     }
 
     impl<T, E: Debug> ErrorIsDebug for &&Probe<'_, Result<T, E>> {
-        fn outcome(&self) -> Outcome {
+        fn throughline_outcome(&self) -> Outcome {
             self.0.as_ref().map_or_else(Outcome::of_debug_error, |_| Outcome::ok())
         }
     }
@@ -238,11 +239,11 @@ pub mod probe {
     /// The error can do nothing.
     pub trait ErrorIsSilent {
         /// How the handler ended.
-        fn outcome(&self) -> Outcome;
+        fn throughline_outcome(&self) -> Outcome;
     }
 
     impl<T, E> ErrorIsSilent for &Probe<'_, Result<T, E>> {
-        fn outcome(&self) -> Outcome {
+        fn throughline_outcome(&self) -> Outcome {
             self.0.as_ref().map_or_else(|_| Outcome::of_silent_error::<E>(), |_| Outcome::ok())
         }
     }
@@ -250,11 +251,11 @@ pub mod probe {
     /// Anything else has come to an end, and that is all there is to say.
     pub trait Returned {
         /// How the handler ended.
-        fn outcome(&self) -> Outcome;
+        fn throughline_outcome(&self) -> Outcome;
     }
 
     impl<T: ?Sized> Returned for Probe<'_, T> {
-        fn outcome(&self) -> Outcome {
+        fn throughline_outcome(&self) -> Outcome {
             Outcome::ok()
         }
     }
@@ -346,7 +347,7 @@ macro_rules! outcome {
         use $crate::private::probe::{
             ErrorIsDebug as _, ErrorIsSilent as _, ErrorSays as _, Returned as _, ValueSays as _,
         };
-        (&&&&&$crate::private::probe::Probe($value)).outcome()
+        (&&&&&$crate::private::probe::Probe($value)).throughline_outcome()
     }};
 }
 

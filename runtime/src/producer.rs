@@ -11,7 +11,7 @@ use crate::outcome::IntoOutcome;
 use crate::relation::same_span;
 use crate::semconv::{key, operation};
 use crate::span::{
-    ActiveSpan, Draft, FieldValue, Lineage, Running, Site, current_context,
+    ActiveSpan, Draft, FieldValue, Lineage, Plain, Running, Site, current_context,
     is_origin_of_the_running_handler,
 };
 
@@ -115,17 +115,29 @@ impl<'a> Producer<'a> {
         span
     }
 
-    /// Runs `future` inside the span, with the message as it is sent.
-    pub async fn run<M, F>(self, message: &mut M, send: impl FnOnce(&mut M) -> F) -> F::Output
+    /// Runs the future that `send` makes inside the span, with the message as it is sent. All of it
+    /// happens when the returned future is polled; the fields are those of now.
+    pub fn run<M, F>(
+        self,
+        message: &mut M,
+        send: impl FnOnce(&mut M) -> F,
+    ) -> impl Future<Output = F::Output>
     where
         M: MessageMut + ?Sized,
         F: Future<Output: IntoOutcome>,
     {
-        let mut span = self.start(message);
-        let sending = span.run_sync(|| send(message));
-        let result = span.run(sending).await;
-        span.finish(result.outcome());
-        result
+        let Self { operation, existing, fields } = self;
+        // Borrowed fields can't be sent to another thread, where this future may be polled.
+        let fields = Plain::all(fields);
+        async move {
+            let fields = Plain::as_fields(&fields);
+            let mut span = Producer { operation, existing, fields: &fields }.start(message);
+            drop(fields);
+            let sending = span.run_sync(|| send(message));
+            let result = span.run(sending).await;
+            span.finish(result.outcome());
+            result
+        }
     }
 
     /// Runs `send` inside the span, with the message as it is sent.

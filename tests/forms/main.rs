@@ -1,6 +1,8 @@
 //! Every kind of function a handler can be. No lint of the user's fires because of an attribute.
 #![deny(warnings, clippy::pedantic)]
 
+mod arguments;
+mod clashes;
 mod futures;
 mod neighbours;
 mod traits;

@@ -10,6 +10,7 @@ use syn::{
     Expr, ExprLit, Ident, Lit, LitStr, Path, Token,
     ext::IdentExt as _,
     parse::{Parse, ParseStream, Parser, discouraged::Speculative as _},
+    spanned::Spanned as _,
     token::Paren,
 };
 
@@ -271,12 +272,18 @@ impl Common {
         Some(read)
     }
 
-    /// The path of the runtime crate.
-    pub(crate) fn runtime(&self) -> TokenStream {
-        self.runtime.as_ref().map_or_else(
-            || quote_spanned!(Span::mixed_site()=> ::throughline),
-            |given| given.value.to_token_stream(),
-        )
+    /// The path of something in the runtime crate. Where the user has said which crate that is, what is missing there
+    /// is shown at the user's path.
+    pub(crate) fn runtime(&self, item: &str) -> TokenStream {
+        let (path, span) = match &self.runtime {
+            None => (quote_spanned!(Span::mixed_site()=> ::throughline), Span::mixed_site()),
+            Some(given) => {
+                let span = Span::mixed_site().located_at(given.value.span());
+                (given.value.to_token_stream(), span)
+            }
+        };
+        let item = Ident::new(item, span);
+        quote_spanned!(span=> #path::#item)
     }
 
     /// The four texts, with their names.

@@ -5,6 +5,7 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::{
     Expr, FnArg, Pat, PatIdent, PatType, ReceiverKind, Token, Type,
     spanned::Spanned as _,
+    visit::{self, Visit},
     visit_mut::{self, VisitMut},
 };
 
@@ -56,6 +57,7 @@ pub(super) fn borrowed(function: &mut Function, position: usize, mentioned: &[Id
 
 /// As [`borrowed`], but to be written: `&mut *msg` where the message is a `&mut`, else `mut msg` and `&mut msg`.
 pub(super) fn borrowed_mut(function: &mut Function, position: usize, mentioned: &[Ident]) -> Bound {
+    make_alternatives_mut(function, position);
     bound(function, position, mentioned, |argument, first, name| {
         if is_mut_reference(&argument.ty) {
             quote_spanned!(first=> &mut *#name)
@@ -64,6 +66,21 @@ pub(super) fn borrowed_mut(function: &mut Function, position: usize, mentioned: 
             quote_spanned!(first=> &mut #name)
         }
     })
+}
+
+/// The message under another `#[cfg]`, which may be the one that is compiled.
+fn make_alternatives_mut(function: &mut Function, position: usize) {
+    let Some(FnArg::Typed(argument)) = function.signature.inputs.get(position) else { return };
+    let Pat::Ident(PatIdent { ident: name, .. }) = &*argument.pat else { return };
+    let name = name.clone();
+    for other in function.signature.inputs.iter_mut().filter(|other| message::is_conditional(other))
+    {
+        if let FnArg::Typed(other) = other {
+            if !is_mut_reference(&other.ty) {
+                make_mut(&mut other.pat, &name);
+            }
+        }
+    }
 }
 
 fn bound(
@@ -106,12 +123,26 @@ fn named(argument: &mut PatType) -> (Ident, Option<Pat>) {
     let named = Pat::Ident(PatIdent {
         attrs: Vec::new(),
         by_ref: None,
-        mutability: None,
+        mutability: borrows_mutably(&argument.pat).then(|| Token![mut](mixed())),
         ident: name.clone(),
         subpat: None,
     });
     let pattern = std::mem::replace(&mut *argument.pat, named);
     (name, (!matches!(pattern, Pat::Wild(_))).then_some(pattern))
+}
+
+/// Whether the pattern has a `ref mut`, which needs something `mut` to borrow from.
+fn borrows_mutably(pattern: &Pat) -> bool {
+    struct RefMut(bool);
+    impl<'ast> Visit<'ast> for RefMut {
+        fn visit_pat_ident(&mut self, ident: &'ast PatIdent) {
+            self.0 |= ident.by_ref.is_some() && ident.mutability.is_some();
+            visit::visit_pat_ident(self, ident);
+        }
+    }
+    let mut visitor = RefMut(false);
+    visitor.visit_pat(pattern);
+    visitor.0
 }
 
 /// The pattern's names as the options see them: as the body does where the message is a `&` and can be taken apart
@@ -189,7 +220,8 @@ pub(super) fn place(function: &mut Function, expr: &Expr) -> TokenStream {
     let root = root(expr).cloned();
     let owned = root.as_ref().is_some_and(|root| make_argument_mut(function, root));
     let is_path = matches!(expr, Expr::Path(_));
-    let is_place = is_path || matches!(expr, Expr::Field(_) | Expr::Index(_));
+    let followed = matches!(expr, Expr::Unary(unary) if matches!(unary.op, syn::UnOp::Deref(_)));
+    let is_place = is_path || followed || matches!(expr, Expr::Field(_) | Expr::Index(_));
     if is_place && (owned || !is_path) {
         return reference(Some(mutable), expr);
     }

@@ -85,8 +85,12 @@ fn in_async(
         let (opened, block) = (&bound.opened, nested(block));
         quote_spanned!(span=> async move { #edge #opened #block })
     };
-    let end = finished(&quote_spanned!(mixed()=> __span.run(#body).await), returned, common);
-    quote!(#started #end)
+    let end = finished(&run_future(&body, common), returned, common);
+    // To yield what can be awaited is what the user's function does.
+    let allowed = returned
+        .may_be_awaited()
+        .then(|| quote_spanned!(mixed()=> #[allow(clippy::async_yields_async)]));
+    quote!(#started #allowed #end)
 }
 
 // Output:
@@ -103,7 +107,7 @@ fn in_sync(
 ) -> TokenStream {
     let started = started(start, bound);
     let body = closure(returned.ty.as_ref(), &bound.opened, block);
-    let end = finished(&quote_spanned!(mixed()=> __span.run_sync(#body)), returned, common);
+    let end = finished(&run_sync(&body, common), returned, common);
     quote!(#started #end)
 }
 
@@ -143,9 +147,10 @@ fn prepared_future(
     let (begin, future, at_first_poll) = match start {
         Start::AtFirstPoll { described } => {
             let read = with_message(described, "read", bound);
+            let unstarted = common.runtime("UnstartedSpan");
             (
                 quote_spanned!(mixed()=> let __span = #read;),
-                quote_spanned!(mixed()=> __span.prepare(#body)),
+                quote_spanned!(mixed()=> #unstarted::prepare(&__span, #body)),
                 quote_spanned!(mixed()=> let mut __span = __span.start();),
             )
         }
@@ -153,13 +158,13 @@ fn prepared_future(
             let started = with_message(described, "start", bound);
             (
                 quote_spanned!(mixed()=> let mut __span = #started;),
-                quote_spanned!(mixed()=> __span.run_sync(#body)),
+                run_sync(&body, common),
                 TokenStream::new(),
             )
         }
     };
     let output = Returned::of_type(returns.output);
-    let end = finished(&quote_spanned!(mixed()=> __span.run(__future).await), &output, common);
+    let end = finished(&run_future(&quote_spanned!(mixed()=> __future), common), &output, common);
     let spanned = quote_spanned! {mixed_at(block.span())=>
         async move {
             #at_first_poll
@@ -196,7 +201,7 @@ fn finished(run: &TokenStream, returned: &Returned, common: &Common) -> TokenStr
     if returned.never {
         return quote_spanned!(mixed()=> match #run {});
     }
-    let runtime = common.runtime();
+    let outcome = common.runtime("outcome");
     let annotation = returned.annotation();
     let told = common.err.as_ref().and_then(|given| {
         let how = match given.value {
@@ -207,12 +212,23 @@ fn finished(run: &TokenStream, returned: &Returned, common: &Common) -> TokenStr
         let how = proc_macro2::Ident::new(how, mixed_at(given.key.span()));
         Some(quote_spanned!(mixed_at(given.key.span())=> .#how(&__result)))
     });
-    let outcome = quote_spanned!(mixed()=> #runtime::outcome!(&__result));
     quote_spanned! {mixed()=>
         let __result #annotation = #run;
-        __span.finish(#outcome #told);
+        __span.finish(#outcome!(&__result) #told);
         __result
     }
+}
+
+// By its path, for a trait of the user's may have a method of that name for every type; it would come before one that
+// takes `&mut self`.
+fn run_future(future: &TokenStream, common: &Common) -> TokenStream {
+    let span = common.runtime("ActiveSpan");
+    quote_spanned!(mixed()=> #span::run(&mut __span, #future).await)
+}
+
+fn run_sync(body: &TokenStream, common: &Common) -> TokenStream {
+    let span = common.runtime("ActiveSpan");
+    quote_spanned!(mixed()=> #span::run_sync(&mut __span, #body))
 }
 
 /// The body as a closure, so that its `return`s leave it and not the function.
@@ -258,6 +274,18 @@ impl Returned {
         Self {
             never: matches!(ty.as_ref().map(message::bare), Some(Type::Never(_))),
             ty: ty.filter(|ty| !matches!(message::bare(ty), Type::Infer(_))),
+        }
+    }
+
+    /// By the names of what is commonly returned to be awaited.
+    fn may_be_awaited(&self) -> bool {
+        match self.ty.as_ref().map(message::bare) {
+            Some(Type::Path(path)) => path.path.segments.last().is_some_and(|last| {
+                let name = last.ident.to_string();
+                ["Future", "Handle", "Receiver", "Pin"].iter().any(|end| name.ends_with(end))
+            }),
+            Some(_) => false,
+            None => true,
         }
     }
 

@@ -42,13 +42,13 @@ fn relation(options: &ConsumerOptions) -> TokenStream {
 
 /// What becomes of a context that the message carries already.
 pub(super) fn producer(options: &ProducerOptions) -> Option<TokenStream> {
-    let runtime = options.common.runtime();
+    let existing = options.common.runtime("Existing");
     options.existing.as_ref().map(|given| {
         let kept = match given.value {
             Existing::Keep => quote!(Keep),
             Existing::Replace => quote!(Replace),
         };
-        quote_spanned!(mixed()=> .existing(#runtime::Existing::#kept))
+        quote_spanned!(mixed()=> .existing(#existing::#kept))
     })
 }
 
@@ -67,8 +67,8 @@ pub(super) fn common(common: &Common, written: &[Ident]) -> TokenStream {
         quote_spanned!(mixed()=> .#method(#text))
     });
     let fields = common.fields.iter().map(|given| {
-        let runtime = common.runtime();
-        let fields = given.value.iter().map(|field| recorded(&runtime, field, written));
+        let module = common.runtime("field");
+        let fields = given.value.iter().map(|field| recorded(&module, field, written));
         quote_spanned!(mixed()=> .fields(&[#(#fields),*]))
     });
     let enabled = common.enabled.as_ref().map(|given| {
@@ -83,18 +83,18 @@ pub(super) fn common(common: &Common, written: &[Ident]) -> TokenStream {
     quote!(#(#texts)* #enabled #silent #(#fields)*)
 }
 
-fn recorded(runtime: &TokenStream, field: &Field, written: &[Ident]) -> TokenStream {
+fn recorded(module: &TokenStream, field: &Field, written: &[Ident]) -> TokenStream {
     let Field { name, recorded, .. } = field;
     let (how, value) = match recorded {
         Recorded::Value(value) => ("value", value),
         Recorded::Display(value) => ("display", value),
         Recorded::Debug(value) => ("debug", value),
-        Recorded::Empty => return quote_spanned!(mixed()=> (#name, #runtime::field::empty())),
+        Recorded::Empty => return quote_spanned!(mixed()=> (#name, #module::empty())),
     };
     let how = Ident::new(how, mixed_at(value.span()));
     let owned = mentions(value, written).then(|| quote_spanned!(mixed()=> .into_owned()));
     let value = reference(None, value);
-    quote_spanned!(mixed_at(value.span())=> (#name, #runtime::field::#how(#value) #owned))
+    quote_spanned!(mixed_at(value.span())=> (#name, #module::#how(#value) #owned))
 }
 
 pub(super) fn mentions(tokens: impl ToTokens, names: &[Ident]) -> bool {

@@ -50,7 +50,7 @@ pub(crate) fn consumer(options: TokenStream, item: TokenStream) -> TokenStream {
         Err(refused) => return fallback::as_written(&refused.mistakes, &refused.item),
     };
     let common = &options.common;
-    let runtime = common.runtime();
+    let consume = common.runtime("consume");
     let site = site(common, &function, "process");
     let own = described::consumer(&options);
     let shared = described::common(common, &[]);
@@ -58,7 +58,7 @@ pub(crate) fn consumer(options: TokenStream, item: TokenStream) -> TokenStream {
         Message::Argument(position) => binding::borrowed(&mut function, *position, &mentioned),
         Message::Expression(expr) => Bound::direct(described::reference(None, expr)),
     };
-    let described = quote_spanned!(mixed()=> #runtime::consume(#site) #own #shared);
+    let described = quote_spanned!(mixed()=> #consume(#site) #own #shared);
     body::in_span(&function, common, &Start::AtFirstPoll { described }, &bound)
 }
 
@@ -84,7 +84,7 @@ pub(crate) fn producer(options: TokenStream, item: TokenStream) -> TokenStream {
         Err(refused) => return fallback::as_written(&refused.mistakes, &refused.item),
     };
     let common = &options.common;
-    let runtime = common.runtime();
+    let produce = common.runtime("produce");
     let site = site(common, &function, "send");
     let own = described::producer(&options);
     let written = match &message {
@@ -96,7 +96,7 @@ pub(crate) fn producer(options: TokenStream, item: TokenStream) -> TokenStream {
         Message::Argument(position) => binding::borrowed_mut(&mut function, *position, &mentioned),
         Message::Expression(expr) => Bound::direct(binding::place(&mut function, expr)),
     };
-    let described = quote_spanned!(mixed()=> #runtime::produce(#site) #own #shared);
+    let described = quote_spanned!(mixed()=> #produce(#site) #own #shared);
     body::in_span(&function, common, &Start::WhenCalled { described }, &bound)
 }
 
@@ -112,7 +112,7 @@ fn mixed_at(location: Span) -> Span {
 
 /// What is known of the span when the function is compiled.
 fn site(common: &Common, function: &Function, default_operation: &str) -> TokenStream {
-    let runtime = common.runtime();
+    let site = common.runtime("site");
     let function = function.signature.ident.unraw().to_string();
     let operation = Ident::new(default_operation, mixed());
     let span = match (&common.name, &common.destination, &common.operation) {
@@ -135,7 +135,7 @@ fn site(common: &Common, function: &Function, default_operation: &str) -> TokenS
     };
     let fields = common.fields.iter().flat_map(|given| &given.value).map(|field| &field.name);
     quote_spanned! {mixed()=>
-        #runtime::site!(operation: #operation, function: #function, span: #span, target: #target, level: #level, fields: [#(#fields),*])
+        #site!(operation: #operation, function: #function, span: #span, target: #target, level: #level, fields: [#(#fields),*])
     }
 }
 

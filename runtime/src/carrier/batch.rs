@@ -1,5 +1,6 @@
 //! Several messages handled by one call.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -71,3 +72,9 @@ macro_rules! batch_behind_a_pointer {
 }
 
 batch_behind_a_pointer!(&B, &mut B, Box<B>, Rc<B>, Arc<B>);
+
+impl<B: Batch + ToOwned + ?Sized> Batch for Cow<'_, B> {
+    fn each<'m>(&'m self, visit: &mut dyn FnMut(&'m dyn Message)) {
+        (**self).each(visit);
+    }
+}

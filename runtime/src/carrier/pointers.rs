@@ -1,5 +1,6 @@
 //! What points to a message is a message.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -40,6 +41,16 @@ macro_rules! writable_behind_a_pointer {
 
 message_behind_a_pointer!(&M, &mut M, Box<M>, Rc<M>, Arc<M>);
 writable_behind_a_pointer!(&mut M, Box<M>);
+
+impl<M: Message + ToOwned + ?Sized> Message for Cow<'_, M> {
+    fn headers<'m>(&'m self, reader: &mut HeaderReader<'m>) {
+        (**self).headers(reader);
+    }
+
+    fn describe<'m>(&'m self, facts: &mut Facts<'m>) {
+        (**self).describe(facts);
+    }
+}
 
 impl<M: Message> Message for Option<M> {
     fn headers<'m>(&'m self, reader: &mut HeaderReader<'m>) {

@@ -19,7 +19,7 @@ use crate::operation::Operation;
 use crate::outcome::{IntoOutcome, Outcome};
 use crate::relation::{Baggage, MAX_LINKS, Parent, Placement, Relation, Situation};
 use crate::semconv::{key, operation};
-use crate::span::{ActiveSpan, Draft, FieldValue, Lineage, Running, Site, current_context};
+use crate::span::{ActiveSpan, Draft, FieldValue, Lineage, Plain, Running, Site, current_context};
 
 /// Begins a handler's span without a macro: for a loop, or for a framework that wraps others'
 /// handlers.
@@ -191,17 +191,44 @@ impl<'a, Number> Consumer<'a, Number> {
         UnstartedSpan::new(Handling { operation, relation, max_links, received }, fields)
     }
 
-    /// Runs `future` inside the span, which starts when the returned future is first polled.
-    pub async fn run<K, M, F>(self, message: &M, future: F) -> F::Output
+    /// Runs `future` inside the span, which starts when the returned future is first polled; what
+    /// makes the future runs before that. The fields are those of now.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// use throughline::Traced;
+    ///
+    /// fn pack(order: &str) -> impl Future<Output = usize> + use<> {
+    ///     let parts = order.split(' ').count(); // outside the span in `.run(&order, pack(&order))`
+    ///     async move { parts }
+    /// }
+    /// let order = Traced::new("two lemons");
+    /// throughline::consume("pack_order")
+    ///     .run(&order, async {
+    ///         pack(&order).await; // all of it inside
+    ///     })
+    ///     .await;
+    /// # }
+    /// ```
+    pub fn run<K, M, F>(self, message: &M, future: F) -> impl Future<Output = F::Output>
     where
         M: Receive<K> + ?Sized,
         K: TakenBy<Number>,
         F: Future<Output: IntoOutcome>,
     {
-        let mut span = self.start(message);
-        let result = span.run(future).await;
-        span.finish(result.outcome());
-        result
+        let Self { operation, relation, max_links, headers, fields, number } = self;
+        // Borrowed fields can't be sent to another thread, where this future may be polled.
+        let fields = Plain::all(fields);
+        async move {
+            let fields = Plain::as_fields(&fields);
+            let consumer =
+                Consumer { operation, relation, max_links, headers, fields: &fields, number };
+            let mut span = consumer.start(message);
+            drop(fields);
+            let result = span.run(future).await;
+            span.finish(result.outcome());
+            result
+        }
     }
 
     /// Runs `body` inside the span.

@@ -32,15 +32,12 @@ impl UnstartedSpan {
         handling: Handling<'static>,
         fields: &[(&'static str, FieldValue<'_>)],
     ) -> Self {
-        let fields = fields.iter().map(|(name, value)| (*name, value.to_plain())).collect();
-        Self { handling, fields }
+        Self { handling, fields: Plain::all(fields) }
     }
 
     /// Starts the span, where the span that is active now is the ambient one.
     pub fn start(self) -> ActiveSpan {
-        let fields: Vec<_> =
-            self.fields.iter().map(|(name, value)| (*name, value.as_field())).collect();
-        self.handling.start(&fields)
+        self.handling.start(&Plain::as_fields(&self.fields))
     }
 
     /// Runs `make_future`, outside the span, and gives back what it returns: the future that is to

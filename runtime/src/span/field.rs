@@ -44,7 +44,18 @@ pub(crate) enum Plain {
 }
 
 impl Plain {
-    pub(crate) fn as_field(&self) -> FieldValue<'_> {
+    /// The values of all fields as they are now.
+    pub(crate) fn all(fields: &[(&'static str, FieldValue<'_>)]) -> Vec<(&'static str, Self)> {
+        fields.iter().map(|(name, value)| (*name, value.to_plain())).collect()
+    }
+
+    pub(crate) fn as_fields<'p>(
+        plain: &'p [(&'static str, Self)],
+    ) -> Vec<(&'static str, FieldValue<'p>)> {
+        plain.iter().map(|(name, value)| (*name, value.as_field())).collect()
+    }
+
+    fn as_field(&self) -> FieldValue<'_> {
         FieldValue(match self {
             Self::Text(text) => Inner::Str(text),
             other => Inner::Plain(other.clone()),
@@ -209,7 +220,7 @@ impl FieldValue<'_> {
     }
 
     /// The value as it is now.
-    pub(crate) fn to_plain(&self) -> Plain {
+    fn to_plain(&self) -> Plain {
         self.as_field().into_plain()
     }
 

@@ -1,0 +1,156 @@
+//! `err`: a failure is told in one event inside the span.
+
+use std::fmt;
+
+use throughline::testing::Capture;
+use throughline::{TraceContext, async_consumer, async_producer};
+use throughline_tests::{Headers, SENDER, from};
+use tracing_subscriber::layer::SubscriberExt as _;
+
+use crate::{Log, with_a_log};
+
+struct Refused(u32);
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "refused with {}", self.0)
+    }
+}
+
+impl fmt::Debug for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Refused {{ code: {}, cause: .. }}", self.0)
+    }
+}
+
+#[async_consumer(link, destination = "orders")]
+fn by_default(message: &Headers) -> Result<(), Refused> {
+    if message.is_empty() { Ok(()) } else { Err(Refused(402)) }
+}
+
+#[async_consumer(link, err)]
+fn by_display(message: &Headers) -> Result<(), Refused> {
+    by_default(message)
+}
+
+#[async_consumer(link, err = debug)]
+fn by_debug(message: &Headers) -> Result<(), Refused> {
+    Err(Refused(u32::try_from(message.len()).unwrap_or_default()))
+}
+
+#[async_consumer(link, err = off)]
+fn silent(message: &Headers) -> Result<(), Refused> {
+    Err(Refused(u32::try_from(message.len()).unwrap_or_default()))
+}
+
+#[async_consumer(link)]
+fn panicking(message: &Headers) {
+    assert!(message.is_empty());
+}
+
+#[async_consumer(link, target = "shop::cards")]
+fn elsewhere(message: &Headers) -> Result<(), String> {
+    Err(message.len().to_string())
+}
+
+#[async_producer(destination = "orders")]
+fn publish(message: &mut Headers) -> Result<(), String> {
+    Err(message.len().to_string())
+}
+
+#[test]
+fn a_failure_is_one_line_with_type_and_words() {
+    with_a_log(|capture| {
+        let (traces, lines) = capture(&mut || drop(by_default(&from(SENDER))));
+        assert_eq!(
+            lines,
+            ["ERROR process orders{otel.kind=\"consumer\"}: options::failure_event: failed \
+              exception.type=\"Refused\" exception.message=\"refused with 402\""]
+        );
+        traces.span("process orders").is_error_with("refused with 402");
+
+        let (traces, lines) = capture(&mut || drop(by_default(&Headers::new())));
+        assert_eq!(lines, [""; 0]);
+        traces.span("process orders").status_is_unset();
+    });
+}
+
+#[test]
+fn the_words_are_those_that_were_asked_for() {
+    with_a_log(|capture| {
+        let (traces, lines) = capture(&mut || drop(by_debug(&from(SENDER))));
+        assert!(lines[0].ends_with("exception.message=\"Refused { code: 1, cause: .. }\""));
+        assert_eq!(lines.len(), 1);
+        // The span's own words stay short.
+        traces.span("by_debug").is_error_with("refused with 1");
+
+        let (traces, lines) = capture(&mut || drop(silent(&from(SENDER))));
+        assert_eq!(lines, [""; 0]);
+        traces.span("silent").is_error_with("refused with 1");
+
+        let (_, lines) = capture(&mut || drop(by_display(&from(SENDER))));
+        assert_eq!(lines.len(), 2, "one for each of the two handlers");
+        assert!(lines[1].contains("by_display") && lines[1].ends_with("\"refused with 402\""));
+    });
+}
+
+#[test]
+fn a_panic_and_a_cancellation_are_told_as_well() {
+    with_a_log(|capture| {
+        let (_, lines) = capture(&mut || {
+            let handled = std::panic::catch_unwind(|| panicking(&from(SENDER)));
+            assert!(handled.is_err());
+        });
+        assert_eq!(lines.len(), 1);
+        assert!(lines[0].ends_with("failed exception.type=\"panic\""), "{}", lines[0]);
+
+        let (_, lines) = capture(&mut || {
+            drop(throughline::consume("dropped").start(&TraceContext::default()));
+        });
+        assert!(lines[0].ends_with("failed exception.type=\"cancelled\""), "{}", lines[0]);
+    });
+}
+
+#[test]
+fn what_fails_to_be_sent_is_a_warning() {
+    with_a_log(|capture| {
+        let (_, lines) = capture(&mut || drop(publish(&mut Headers::new())));
+        assert_eq!(lines.len(), 1);
+        assert!(lines[0].trim_start().starts_with("WARN send orders"), "{}", lines[0]);
+    });
+}
+
+#[test]
+fn the_event_is_named_as_the_conventions_have_it_and_filtered_by_the_handlers_target() {
+    let log = Log::default();
+    let only = |target: &'static str| {
+        let log = log.clone();
+        Capture::new().with_subscriber(move |_| {
+            tracing_subscriber::registry()
+                .with(tracing_subscriber::EnvFilter::new(format!("{target}=error")))
+                .with(tracing_subscriber::fmt::layer().with_writer(log).json())
+        })
+    };
+    only("options").run_sync(|| elsewhere(&from(SENDER)));
+    assert_eq!(log.lines(), [""; 0]);
+    only("shop").run_sync(|| elsewhere(&from(SENDER)));
+    assert_eq!(log.lines().len(), 1);
+    assert!(log.lines()[0].contains(r#""target":"shop::cards""#), "{}", log.lines()[0]);
+}
+
+/// The bridge copies every event onto its span, under the event's message; the span's own status
+/// stands all the same.
+#[test]
+fn through_a_bridge_the_event_stands_on_the_span_too() {
+    let traces = Capture::new().run_sync(|| by_default(&from(SENDER)));
+    let span = traces.span("process orders").is_error_with("refused with 402");
+    let [event] = span.events() else { panic!("one event, not {:?}", span.events()) };
+    assert_eq!(event.name, "failed");
+    let has = |key: &str, value: &str| {
+        event.attributes.iter().any(|it| it.key.as_str() == key && it.value.as_str() == value)
+    };
+    assert!(has("exception.type", "Refused") && has("exception.message", "refused with 402"));
+
+    let traces = Capture::new().without_tracing().run_sync(|| by_default(&from(SENDER)));
+    assert!(traces.span("process orders").events().is_empty());
+}
