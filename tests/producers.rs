@@ -565,3 +565,29 @@ fn a_producer_that_is_filtered_out_writes_the_context_of_the_span_around_it() {
     let carried = sent.and_then(|sent| TraceContext::read_from(&sent).traceparent());
     assert_eq!(carried, Some(traceparent_of(traces.span("POST /orders"))));
 }
+
+#[test]
+fn the_builders_futures_can_be_sent_to_another_thread() {
+    fn needs_send<F: Future + Send>(future: F) -> F {
+        future
+    }
+
+    in_both_worlds(
+        async || {
+            let mut message = Headers::new();
+            let size = [("size", throughline::field::value(&7))];
+            let sending = throughline::produce("publish")
+                .fields(&size)
+                .run(&mut message, |message| std::future::ready(Ok::<_, String>(message.len())));
+            assert_eq!(needs_send(sending).await, Ok(1));
+            let handling = throughline::consume("handle")
+                .fields(&size)
+                .run(&message, async { Ok::<_, String>(()) });
+            needs_send(handling).await.expect("it does nothing");
+        },
+        |traces, ()| {
+            traces.span("publish").has_attribute("size", 7);
+            traces.span("handle").links_to("publish").has_attribute("size", 7);
+        },
+    );
+}

@@ -8,7 +8,7 @@ async fn charge_card(msg: OrderPlaced) -> Result<(), PaymentError> {
         .continue_()
         .destination("orders")
         .start(&msg);
-    let __result: Result<(), PaymentError> = __span
+    let __result: Result<(), PaymentError> = (&mut __span)
         .run(async move {
             if let ::core::option::Option::Some(__returned) = ::core::option::Option::<
                 Result<(), PaymentError>,

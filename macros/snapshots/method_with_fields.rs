@@ -24,7 +24,8 @@ pub async fn reserve(
             ],
         )
         .start(&msg);
-    let __result = __span
+    #[allow(clippy::async_yields_async)]
+    let __result = (&mut __span)
         .run(async move { self.stock.reserve(&msg.goods, state).await })
         .await;
     __span.finish(::throughline::outcome!(& __result));

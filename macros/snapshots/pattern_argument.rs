@@ -10,7 +10,7 @@ async fn welcome(message: SignedUp) {
         .relation(relation(customer))
         .fields(&[("customer", ::throughline::field::value(&customer))])
         .start(&message);
-    let __result: () = __span
+    let __result: () = (&mut __span)
         .run(async move {
             if let ::core::option::Option::Some(__returned) = ::core::option::Option::<
                 (),

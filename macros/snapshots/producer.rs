@@ -9,7 +9,7 @@ async fn publish(&self, mut msg: OrderPlaced) -> Result<(), BrokerError> {
         .destination("orders")
         .fields(&[("order.id", ::throughline::field::display(&msg.id).into_owned())])
         .start(&mut msg);
-    let __result: Result<(), BrokerError> = __span
+    let __result: Result<(), BrokerError> = (&mut __span)
         .run(async move {
             if let ::core::option::Option::Some(__returned) = ::core::option::Option::<
                 Result<(), BrokerError>,

@@ -6,7 +6,7 @@ fn publish(topic: &str, mut record: Record) -> Result<(), BrokerError> {
             ),
         )
         .start(&mut record.headers);
-    let __result: Result<(), BrokerError> = __span
+    let __result: Result<(), BrokerError> = (&mut __span)
         .run_sync(move || -> Result<(), BrokerError> { queue(topic).push(record) });
     __span.finish(::throughline::outcome!(& __result));
     __result

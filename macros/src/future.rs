@@ -3,8 +3,8 @@
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::quote;
 use syn::{
-    AssocType, GenericArgument, PathArguments, ReturnType, Token, Type, TypeParamBound,
-    punctuated::Punctuated,
+    AssocType, GenericArgument, PathArguments, PathSegment, ReturnType, Token, Type,
+    TypeParamBound, punctuated::Punctuated,
 };
 
 use crate::{
@@ -50,14 +50,14 @@ impl Returns {
 fn by_type(ty: &Type) -> Option<Returns> {
     match bare(ty) {
         Type::ImplTrait(opaque) => {
-            let output = future_among(&opaque.bounds)?;
+            let future = future_among(&opaque.bounds)?;
             // An `async` block is not `Unpin`; a pinned box is.
             let allocation = if opaque.bounds.iter().any(|bound| is_named(bound, "Unpin")) {
                 Allocation::Pinned
             } else {
                 Allocation::None
             };
-            Some(Returns { output, allocation })
+            Some(Returns { output: output(future), allocation })
         }
         Type::Path(path) => {
             let last = path.path.segments.last()?;
@@ -94,26 +94,29 @@ fn boxed(ty: &Type) -> Option<Returns> {
         },
         _ => return None,
     };
-    Some(Returns { output: future_among(bounds)?, allocation: Allocation::Boxed })
+    Some(Returns { output: output(future_among(bounds)?), allocation: Allocation::Boxed })
 }
 
-/// What the future among the bounds yields, if there is one and says it.
-fn future_among(bounds: &Punctuated<TypeParamBound, Token![+]>) -> Option<Option<Type>> {
-    let last = bounds.iter().find(|bound| is_named(bound, "Future")).and_then(last_segment)?;
-    let PathArguments::AngleBracketed(arguments) = &last.arguments else { return Some(None) };
-    Some(arguments.args.iter().find_map(|argument| match argument {
+/// `Future<Output = R>`
+fn future_among(bounds: &Punctuated<TypeParamBound, Token![+]>) -> Option<&PathSegment> {
+    bounds.iter().find(|bound| is_named(bound, "Future")).and_then(last_segment)
+}
+
+fn output(future: &PathSegment) -> Option<Type> {
+    let PathArguments::AngleBracketed(arguments) = &future.arguments else { return None };
+    arguments.args.iter().find_map(|argument| match argument {
         GenericArgument::AssocType(AssocType { ident, ty, .. }) if ident == "Output" => {
             Some(ty.clone())
         }
         _ => None,
-    }))
+    })
 }
 
 fn is_named(bound: &TypeParamBound, name: &str) -> bool {
     last_segment(bound).is_some_and(|last| last.ident == name)
 }
 
-fn last_segment(bound: &TypeParamBound) -> Option<&syn::PathSegment> {
+fn last_segment(bound: &TypeParamBound) -> Option<&PathSegment> {
     match bound {
         TypeParamBound::Trait(bound) => bound.path.segments.last(),
         _ => None,

@@ -45,7 +45,7 @@ pub(crate) fn put_first<O: Options>(
     if instrument.is_empty() {
         return Err(options);
     }
-    let ours = args::parse::<O>(options.clone()).options.common().runtime(O::MACRO);
+    let ours = args::parse::<O>(options.clone()).options.common().attribute(O::MACRO);
     let moved = Ident::new(MOVED, Span::mixed_site());
     Ok(quote! {
         #(#instrument)*

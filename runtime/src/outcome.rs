@@ -265,7 +265,7 @@ pub mod probe {
 #[diagnostic::on_unimplemented(
     message = "`err = display` needs a `Result` whose error implements `Display`",
     label = "this result has no error that can be displayed",
-    note = "write `err = debug` to tell it by `Debug`, or leave `err` out: what the error can do is found out then"
+    note = "leave `err` out: what the result can tell is found out then"
 )]
 pub trait DisplayedFailure {
     #[doc(hidden)]
@@ -282,7 +282,7 @@ impl<T, E: Display> DisplayedFailure for Result<T, E> {
 #[diagnostic::on_unimplemented(
     message = "`err = debug` needs a `Result` whose error implements `Debug`",
     label = "this result has no error that can be debugged",
-    note = "derive `Debug` for the error, or leave `err` out: what the error can do is found out then"
+    note = "leave `err` out: what the result can tell is found out then"
 )]
 pub trait DebuggedFailure {
     #[doc(hidden)]

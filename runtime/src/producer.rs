@@ -130,9 +130,10 @@ impl<'a> Producer<'a> {
         // Borrowed fields can't be sent to another thread, where this future may be polled.
         let fields = Plain::all(fields);
         async move {
-            let fields = Plain::as_fields(&fields);
-            let mut span = Producer { operation, existing, fields: &fields }.start(message);
-            drop(fields);
+            let mut span = {
+                let fields = &Plain::as_fields(&fields);
+                Producer { operation, existing, fields }.start(message)
+            };
             let sending = span.run_sync(|| send(message));
             let result = span.run(sending).await;
             span.finish(result.outcome());

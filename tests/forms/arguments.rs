@@ -1,5 +1,7 @@
 //! The message among other arguments, in every pattern, and under `#[cfg]`.
 
+#![allow(clippy::non_minimal_cfg, reason = "always there, or never")]
+
 use std::borrow::Cow;
 
 use throughline::{TraceContext, async_consumer, async_producer};

@@ -66,6 +66,7 @@ fn by_another_name(message: Headers) -> Handling {
     Box::pin(async move { message.len() })
 }
 
+#[allow(clippy::manual_async_fn, reason = "the form that is tried")]
 #[async_consumer(link)]
 fn generic<M: throughline::Message + Send + 'static>(
     message: M,

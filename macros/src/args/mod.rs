@@ -272,18 +272,33 @@ impl Common {
         Some(read)
     }
 
-    /// The path of something in the runtime crate. Where the user has said which crate that is, what is missing there
-    /// is shown at the user's path.
+    /// The path of something in the runtime crate, as the function's body sees it.
     pub(crate) fn runtime(&self, item: &str) -> TokenStream {
-        let (path, span) = match &self.runtime {
-            None => (quote_spanned!(Span::mixed_site()=> ::throughline), Span::mixed_site()),
+        let item = Ident::new(item, Span::mixed_site());
+        if self.runtime.is_some() {
+            quote_spanned!(Span::mixed_site()=> __throughline::#item)
+        } else {
+            quote_spanned!(Span::mixed_site()=> ::throughline::#item)
+        }
+    }
+
+    /// Where the user has said which crate the runtime is: an import, so that a wrong path is told once, where it stands.
+    pub(crate) fn import(&self) -> Option<TokenStream> {
+        let path = &self.runtime.as_ref()?.value;
+        let private = Ident::new("private", path.span());
+        Some(quote_spanned!(Span::mixed_site()=> use #path::#private as __throughline;))
+    }
+
+    /// The path of one of the attributes.
+    pub(crate) fn attribute(&self, name: &str) -> TokenStream {
+        let name = Ident::new(name, Span::mixed_site());
+        match &self.runtime {
+            None => quote_spanned!(Span::mixed_site()=> ::throughline::#name),
             Some(given) => {
-                let span = Span::mixed_site().located_at(given.value.span());
-                (given.value.to_token_stream(), span)
+                let path = &given.value;
+                quote_spanned!(Span::mixed_site()=> #path::#name)
             }
-        };
-        let item = Ident::new(item, span);
-        quote_spanned!(span=> #path::#item)
+        }
     }
 
     /// The four texts, with their names.

@@ -1,6 +1,6 @@
 //! The user's body, run in the span.
 
-use proc_macro2::{Delimiter, Group, TokenStream};
+use proc_macro2::{Delimiter, Group, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{
     ReturnType, Token, Type,
@@ -35,7 +35,7 @@ pub(super) fn in_span(
         return function.to_token_stream();
     };
     let head = function.head();
-    let warnings = warnings::of(common);
+    let (import, warnings) = (common.import(), warnings::of(common));
     let Bound { peeked, .. } = bound;
     let returned = Returned::of(&function.signature.output);
     let inside = match Returns::of(function) {
@@ -54,6 +54,7 @@ pub(super) fn in_span(
     };
     let content = quote_spanned! {mixed()=>
         #(#inner)*
+        #import
         #warnings
         #peeked
         #inside
@@ -85,7 +86,7 @@ fn in_async(
         let (opened, block) = (&bound.opened, nested(block));
         quote_spanned!(span=> async move { #edge #opened #block })
     };
-    let end = finished(&run_future(&body, common), returned, common);
+    let end = finished(&run_future(&body), returned, common);
     // To yield what can be awaited is what the user's function does.
     let allowed = returned
         .may_be_awaited()
@@ -107,7 +108,7 @@ fn in_sync(
 ) -> TokenStream {
     let started = started(start, bound);
     let body = closure(returned.ty.as_ref(), &bound.opened, block);
-    let end = finished(&run_sync(&body, common), returned, common);
+    let end = finished(&run_sync(&body), returned, common);
     quote!(#started #end)
 }
 
@@ -147,10 +148,9 @@ fn prepared_future(
     let (begin, future, at_first_poll) = match start {
         Start::AtFirstPoll { described } => {
             let read = with_message(described, "read", bound);
-            let unstarted = common.runtime("UnstartedSpan");
             (
                 quote_spanned!(mixed()=> let __span = #read;),
-                quote_spanned!(mixed()=> #unstarted::prepare(&__span, #body)),
+                quote_spanned!(mixed()=> (&__span).prepare(#body)),
                 quote_spanned!(mixed()=> let mut __span = __span.start();),
             )
         }
@@ -158,13 +158,16 @@ fn prepared_future(
             let started = with_message(described, "start", bound);
             (
                 quote_spanned!(mixed()=> let mut __span = #started;),
-                run_sync(&body, common),
+                run_sync(&body),
                 TokenStream::new(),
             )
         }
     };
     let output = Returned::of_type(returns.output);
-    let end = finished(&run_future(&quote_spanned!(mixed()=> __future), common), &output, common);
+    // A future that yields something else is blamed where it is said what it yields.
+    let shown = output.ty.as_ref().map_or_else(mixed, |ty| mixed_at(ty.span()));
+    let run = respanned(run_future(&quote_spanned!(shown=> __future)), shown);
+    let end = finished(&run, &output, common);
     let spanned = quote_spanned! {mixed_at(block.span())=>
         async move {
             #at_first_poll
@@ -219,16 +222,24 @@ fn finished(run: &TokenStream, returned: &Returned, common: &Common) -> TokenStr
     }
 }
 
-// By its path, for a trait of the user's may have a method of that name for every type; it would come before one that
-// takes `&mut self`.
-fn run_future(future: &TokenStream, common: &Common) -> TokenStream {
-    let span = common.runtime("ActiveSpan");
-    quote_spanned!(mixed()=> #span::run(&mut __span, #future).await)
+// On a `&mut`, for a trait of the user's may have a method of that name for every type, and would come first.
+fn run_future(future: &TokenStream) -> TokenStream {
+    quote_spanned!(mixed()=> (&mut __span).run(#future).await)
 }
 
-fn run_sync(body: &TokenStream, common: &Common) -> TokenStream {
-    let span = common.runtime("ActiveSpan");
-    quote_spanned!(mixed()=> #span::run_sync(&mut __span, #body))
+fn run_sync(body: &TokenStream) -> TokenStream {
+    quote_spanned!(mixed()=> (&mut __span).run_sync(#body))
+}
+
+/// The same tokens, shown elsewhere in an error.
+fn respanned(tokens: TokenStream, shown: Span) -> TokenStream {
+    tokens
+        .into_iter()
+        .map(|mut token| {
+            token.set_span(shown);
+            token
+        })
+        .collect()
 }
 
 /// The body as a closure, so that its `return`s leave it and not the function.

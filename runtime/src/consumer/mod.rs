@@ -220,11 +220,10 @@ impl<'a, Number> Consumer<'a, Number> {
         // Borrowed fields can't be sent to another thread, where this future may be polled.
         let fields = Plain::all(fields);
         async move {
-            let fields = Plain::as_fields(&fields);
-            let consumer =
-                Consumer { operation, relation, max_links, headers, fields: &fields, number };
-            let mut span = consumer.start(message);
-            drop(fields);
+            let mut span = {
+                let fields = &Plain::as_fields(&fields);
+                Consumer { operation, relation, max_links, headers, fields, number }.start(message)
+            };
             let result = span.run(future).await;
             span.finish(result.outcome());
             result
@@ -270,7 +269,7 @@ struct Handling<'m> {
     received: Received<'m>,
 }
 
-impl<'m> Handling<'m> {
+impl Handling<'_> {
     fn start(self, fields: &[(&'static str, FieldValue<'_>)]) -> ActiveSpan {
         let Self { operation, relation, max_links, mut received } = self;
         let ambient_context = current_context();

@@ -130,7 +130,8 @@ pub fn empty() -> FieldValue<'static> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be recorded as a field as it is",
     label = "not a number, a truth value or a text",
-    note = "write `%value` to record it by `Display`, or `?value` to record it by `Debug`"
+    note = "in `fields(..)` write `%value` to record it by `Display`, or `?value` by `Debug`",
+    note = "elsewhere `throughline::field::display(&value)` or `throughline::field::debug(&value)`"
 )]
 pub trait Value {
     /// The value as a field's.

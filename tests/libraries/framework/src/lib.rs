@@ -10,7 +10,7 @@ use std::fmt;
 use std::pin::Pin;
 
 use broker::{Broker, Delivery};
-use throughline::{IntoOutcome as _, Relation, consume};
+use throughline::{Relation, consume};
 
 /// How often a handler gets the same record before the worker gives up on it.
 const ATTEMPTS: u64 = 2;
@@ -61,14 +61,13 @@ impl Worker {
             let handler = handler.clone();
             Box::pin(async move {
                 // The span tells whose it is by the handler's type, which for a function is its
-                // path. `.run(delivery, ..)` would do the same as what follows, but its future
-                // can't be sent to another thread.
-                let mut span =
-                    consume(type_name::<H>()).relation(relation).destination(topic).start(delivery);
-                // The handler is called inside the span: it may do much before its first `await`.
-                let result = span.run(async { handler(delivery.record.body.clone()).await }).await;
-                span.finish(result.outcome());
-                result.is_ok()
+                // path. The handler is called inside it: it may do much before its first `await`.
+                consume(type_name::<H>())
+                    .relation(relation)
+                    .destination(topic)
+                    .run(delivery, async { handler(delivery.record.body.clone()).await })
+                    .await
+                    .is_ok()
             })
         });
         self.handlers.insert(topic, handle);
