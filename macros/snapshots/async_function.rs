@@ -8,12 +8,10 @@ async fn charge_card(msg: OrderPlaced) -> Result<(), PaymentError> {
         .continue_()
         .destination("orders")
         .start(&msg);
-    let __result: Result<(), PaymentError> = (&mut __span)
+    let __result = (&mut __span)
         .run(async move {
-            if let ::core::option::Option::Some(__returned) = ::core::option::Option::<
-                Result<(), PaymentError>,
-            >::None {
-                return __returned;
+            if false {
+                return (|| -> Result<(), PaymentError> { ::core::unreachable!() })();
             }
             { gateway().charge(&msg.card).await }
         })

@@ -10,12 +10,10 @@ async fn welcome(message: SignedUp) {
         .relation(relation(customer))
         .fields(&[("customer", ::throughline::field::value(&customer))])
         .start(&message);
-    let __result: () = (&mut __span)
+    let __result = (&mut __span)
         .run(async move {
-            if let ::core::option::Option::Some(__returned) = ::core::option::Option::<
-                (),
-            >::None {
-                return __returned;
+            if false {
+                return (|| -> () { ::core::unreachable!() })();
             }
             let SignedUp { ref customer, mut mail, .. } = message;
             {

@@ -9,13 +9,13 @@ async fn publish(&self, mut msg: OrderPlaced) -> Result<(), BrokerError> {
         .destination("orders")
         .fields(&[("order.id", ::throughline::field::display(&msg.id).into_owned())])
         .start(&mut msg);
-    let __result: Result<(), BrokerError> = (&mut __span)
+    let __result = (&mut __span)
         .run(async move {
-            if let ::core::option::Option::Some(__returned) = ::core::option::Option::<
-                Result<(), BrokerError>,
-            >::None {
-                return __returned;
+            if false {
+                return (|| -> Result<(), BrokerError> { ::core::unreachable!() })();
             }
+            #[allow(unused_variables)]
+            let msg = msg;
             { self.broker.send(msg).await }
         })
         .await;

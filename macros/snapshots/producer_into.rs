@@ -6,8 +6,12 @@ fn publish(topic: &str, mut record: Record) -> Result<(), BrokerError> {
             ),
         )
         .start(&mut record.headers);
-    let __result: Result<(), BrokerError> = (&mut __span)
-        .run_sync(move || -> Result<(), BrokerError> { queue(topic).push(record) });
+    let __result = (&mut __span)
+        .run_sync(move || -> Result<(), BrokerError> {
+            #[allow(unused_variables)]
+            let record = record;
+            { queue(topic).push(record) }
+        });
     __span.finish(::throughline::outcome!(& __result));
     __result
 }

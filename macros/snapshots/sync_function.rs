@@ -7,7 +7,7 @@ fn count<M: Message>(batch: &[M]) {
         )
         .link_nested()
         .start(&batch);
-    let __result: () = (&mut __span)
+    let __result = (&mut __span)
         .run_sync(move || -> () {
             COUNTER.add(batch.len());
         });

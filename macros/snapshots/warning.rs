@@ -25,7 +25,7 @@ fn count(batch: &[Message], id: Id) {
             ],
         )
         .start(&batch);
-    let __result: () = (&mut __span)
+    let __result = (&mut __span)
         .run_sync(move || -> () {
             COUNTER.add(batch.len());
         });

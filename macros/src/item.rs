@@ -31,7 +31,7 @@ pub(crate) enum Body {
 }
 
 impl Function {
-    /// Takes the `#[message]` marks off and says on which arguments they stood.
+    /// Takes the `#[message]` marks off, and what was meant for one, and says on which arguments they stood.
     pub(crate) fn take_marks(&mut self) -> Vec<(usize, Attribute)> {
         let mut marks = Vec::new();
         for (position, argument) in self.signature.inputs.iter_mut().enumerate() {
@@ -41,7 +41,7 @@ impl Function {
             };
             let (ours, others) = std::mem::take(attributes)
                 .into_iter()
-                .partition::<Vec<_>, _>(|attribute| attribute.path().is_ident("message"));
+                .partition::<Vec<_>, _>(is_mark);
             *attributes = others;
             marks.extend(ours.into_iter().map(|mark| (position, mark)));
         }
@@ -57,6 +57,18 @@ impl Function {
         self.signature.to_tokens(&mut tokens);
         tokens
     }
+}
+
+/// `#[message]`, also where it is misspelt or conditional, for the compiler knows no such attribute.
+fn is_mark(attribute: &Attribute) -> bool {
+    let path = attribute.path();
+    if path.is_ident("cfg_attr") {
+        return attribute.meta.to_token_stream().to_string().contains("message");
+    }
+    path.segments.last().is_some_and(|last| {
+        let name = last.ident.to_string().to_lowercase();
+        ["message", "messages", "msg"].contains(&name.as_str())
+    })
 }
 
 impl Parse for Function {

@@ -46,6 +46,17 @@ pub(crate) fn find(
             );
             return None;
         }
+        if mark.path().is_ident("cfg_attr") {
+            mistakes.at(
+                mark,
+                format!("a mark can't be conditional: write `#[message]`, or `{option} = EXPR` among the options"),
+            );
+            return None;
+        }
+        if !mark.path().is_ident("message") {
+            mistakes.at(mark, "the mark of the message is spelt `#[message]`");
+            return None;
+        }
         if !matches!(mark.meta, Meta::Path(_)) {
             mistakes.at(mark, "this mark takes nothing: write `#[message]`");
             return None;

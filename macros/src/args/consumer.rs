@@ -2,11 +2,12 @@
 
 use std::collections::HashSet;
 
+use proc_macro2::TokenTree;
 use quote::quote;
-use syn::{Expr, Ident, Lit, parse::ParseStream};
+use syn::{Expr, Ident, Lit, Token, parse::ParseStream};
 
 use super::{
-    Common, Given, Options, Read, bare, literal, set_once, stands_alone, value, wrong_kind,
+    Common, Given, Options, Read, bare, literal, place, set_once, stands_alone, value, wrong_kind,
 };
 
 /// What `#[async_consumer(..)]` was told.
@@ -60,8 +61,7 @@ impl Options for ConsumerOptions {
             "ignore" => self.relation(key, input, Relation::Ignore),
             "nested" => stands_alone(key, input).and_then(|()| set_once(&mut self.nested, key, ())),
             "mode" => mode(key, input).map(|chosen| self.push(key, Relation::Chosen(chosen))),
-            "from" => value(key, input, "msg.headers")
-                .and_then(|value| set_once(&mut self.from, key, value)),
+            "from" => place(key, input).and_then(|value| set_once(&mut self.from, key, value)),
             "max_links" => {
                 max_links(key, input).and_then(|value| set_once(&mut self.max_links, key, value))
             }
@@ -100,6 +100,9 @@ impl ConsumerOptions {
         input: ParseStream<'_>,
         relation: Relation,
     ) -> syn::Result<()> {
+        if matches!(relation, Relation::Link) && names_nested(input) {
+            return Err(syn::Error::new(key.span(), "these are two options: write `link, nested`"));
+        }
         stands_alone(key, input)?;
         self.push(key, relation);
         Ok(())
@@ -109,6 +112,16 @@ impl ConsumerOptions {
         let key = key.clone();
         self.relations.push(Given { key, value });
     }
+}
+
+/// `link(nested)` or `link = nested`
+fn names_nested(input: ParseStream<'_>) -> bool {
+    let ahead = input.fork();
+    let _ = ahead.parse::<Option<Token![=]>>();
+    ahead.parse::<TokenTree>().is_ok_and(|next| match next {
+        TokenTree::Group(group) => group.stream().to_string() == "nested",
+        other => other.to_string() == "nested",
+    })
 }
 
 fn mode(key: &Ident, input: ParseStream<'_>) -> syn::Result<Expr> {

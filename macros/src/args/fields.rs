@@ -78,9 +78,15 @@ pub(super) fn parse(key: &Ident, input: ParseStream<'_>) -> syn::Result<Vec<Fiel
     let fields = attempt(input, |input| {
         let content;
         parenthesized!(content in input);
-        content.parse_terminated(Field::parse, Token![,])
+        let mut fields = Vec::new();
+        while !content.is_empty() {
+            fields.push(content.call(Field::parse)?);
+            if !content.is_empty() && content.parse::<Option<Token![,]>>()?.is_none() {
+                return Err(after_a_field(&content));
+            }
+        }
+        Ok(fields)
     })?;
-    let fields: Vec<_> = fields.into_iter().collect();
     let mut names = HashSet::new();
     for field in &fields {
         let Some(name) = field.name.text() else { continue };
@@ -93,6 +99,19 @@ pub(super) fn parse(key: &Ident, input: ParseStream<'_>) -> syn::Result<Vec<Fiel
         }
     }
     Ok(fields)
+}
+
+/// What stands where a comma belongs.
+fn after_a_field(input: ParseStream<'_>) -> syn::Error {
+    input.error(if input.peek(Token![:]) && !input.peek(Token![::]) {
+        "a field's value follows `=`: write `name = value`"
+    } else if input.peek(Token![::]) || input.peek(Token![-]) {
+        "a field's name is words and dots: put another name in quotes, `\"a-name\" = value`"
+    } else if input.peek(Paren) || input.peek(Token![!]) {
+        "give this value a name: write `name = value`"
+    } else {
+        "expected `,` before the next field"
+    })
 }
 
 /// How a value is turned into a field: `%` by `Display`, `?` by `Debug`, else as it is.

@@ -7,7 +7,7 @@ mod producer;
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote_spanned};
 use syn::{
-    Expr, ExprLit, Ident, Lit, LitStr, Path, Token,
+    Expr, ExprLit, Ident, Lit, LitStr, Path, Token, UnOp,
     ext::IdentExt as _,
     parse::{Parse, ParseStream, Parser, discouraged::Speculative as _},
     spanned::Spanned as _,
@@ -112,6 +112,9 @@ fn read_one<O: Options>(parsed: &mut Parsed<O>, input: ParseStream<'_>) -> syn::
     let Ok(key) = input.call(Ident::parse_any) else {
         return Err(not_a_name::<O>(&before));
     };
+    if input.peek(Token![::]) {
+        return Err(not_a_word(&before));
+    }
     let Some(read) = parsed.options.read(&key, input) else {
         return Err(syn::Error::new(key.span(), unknown::<O>(&key)));
     };
@@ -124,11 +127,33 @@ fn read_one<O: Options>(parsed: &mut Parsed<O>, input: ParseStream<'_>) -> syn::
 }
 
 fn not_a_name<O: Options>(input: ParseStream<'_>) -> syn::Error {
-    match input.parse::<LitStr>() {
-        Ok(quoted) if O::KNOWN.contains(&quoted.value().as_str()) => {
-            syn::Error::new(quoted.span(), format!("write `{}` without the quotes", quoted.value()))
-        }
-        _ => input.error(format!("expected an option of `#[{}(..)]`", O::MACRO)),
+    let Ok(token) = input.parse::<TokenTree>() else {
+        return input.error("expected an option");
+    };
+    let (inside, marks) = match &token {
+        TokenTree::Group(group) => (group.stream().to_string(), "parentheses"),
+        other => (other.to_string().trim_matches('"').to_owned(), "quotes"),
+    };
+    let inside = inside.trim();
+    if !inside.is_empty() && inside.split(',').all(|word| O::KNOWN.contains(&word.trim())) {
+        return syn::Error::new(token.span(), format!("write `{inside}` without the {marks}"));
+    }
+    let words =
+        format!("this is no option: `#[{}(..)]` knows `{}`", O::MACRO, O::KNOWN.join("`, `"));
+    syn::Error::new(token.span(), words)
+}
+
+/// `Relation::LINK` and its like.
+fn not_a_word(input: ParseStream<'_>) -> syn::Error {
+    match input.parse::<Path>() {
+        Ok(path) => syn::Error::new_spanned(
+            &path,
+            format!(
+                "an option is a word: write `link`, `continue` or `ignore`, or `mode = {}` for a relation that is chosen for each call",
+                path.to_token_stream().to_string().replace(' ', "")
+            ),
+        ),
+        Err(mistake) => mistake,
     }
 }
 
@@ -179,15 +204,10 @@ fn stands_alone(key: &Ident, input: ParseStream<'_>) -> syn::Result<()> {
 
 /// The expression after `key =`; `example` is what a value looks like.
 fn value(key: &Ident, input: ParseStream<'_>, example: &str) -> syn::Result<Expr> {
-    assigned(key, input, example, &format!("{key} = {example}"))
+    assigned(key, input, &format!("{key} = {example}"))
 }
 
-fn assigned<T: Parse>(
-    key: &Ident,
-    input: ParseStream<'_>,
-    example: &str,
-    whole: &str,
-) -> syn::Result<T> {
+fn assigned<T: Parse>(key: &Ident, input: ParseStream<'_>, whole: &str) -> syn::Result<T> {
     if input.peek(Paren) {
         return Err(syn::Error::new(key.span(), format!("`{key}` is assigned: write `{whole}`")));
     }
@@ -200,7 +220,7 @@ fn assigned<T: Parse>(
     }
     attempt(input, T::parse).map_err(|_| {
         let span = input.fork().parse::<TokenTree>().map_or(key.span(), |tree| tree.span());
-        syn::Error::new(span, format!("this can't be the value of `{key}`: write {example}"))
+        syn::Error::new(span, format!("this can't be the value of `{key}`: write `{whole}`"))
     })
 }
 
@@ -213,6 +233,19 @@ fn attempt<T>(
     let value = read(&ahead)?;
     input.advance_to(&ahead);
     Ok(value)
+}
+
+/// The expression after `from =` or `into =`: an argument or a part of one, not a literal.
+fn place(key: &Ident, input: ParseStream<'_>) -> syn::Result<Expr> {
+    let value = value(key, input, "msg.headers")?;
+    match literal(&value) {
+        None => Ok(value),
+        Some(Lit::Str(text)) if text.parse::<Expr>().is_ok() => Err(syn::Error::new_spanned(
+            text,
+            format!("write `{key} = {}` without the quotes", text.value()),
+        )),
+        Some(other) => Err(wrong_kind(key, other, "where the headers are", "msg.headers")),
+    }
 }
 
 /// An expression without the invisible delimiters that a `macro_rules!` leaves round what it passes on.
@@ -235,6 +268,9 @@ fn text(key: &Ident, input: ParseStream<'_>, example: &str) -> syn::Result<Text>
     match literal(&value) {
         Some(Lit::Str(literal)) => Ok(Text::Literal(literal.clone())),
         Some(other) => Err(wrong_kind(key, other, "a string", example)),
+        None if matches!(bare(&value), Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_))) => {
+            Err(wrong_kind(key, &value, "a string", example))
+        }
         None => Ok(Text::Computed(value)),
     }
 }
@@ -332,6 +368,9 @@ fn level(key: &Ident, input: ParseStream<'_>) -> syn::Result<Ident> {
 fn target(key: &Ident, input: ParseStream<'_>) -> syn::Result<Expr> {
     let value = value(key, input, "\"my_app::orders\"")?;
     match bare(&value) {
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) if text.value().is_empty() => {
+            Err(syn::Error::new_spanned(text, "`target` is empty: name it, or leave `target` out"))
+        }
         // A span's target is part of its static description.
         Expr::Lit(ExprLit { lit: Lit::Str(_), .. }) | Expr::Path(_) | Expr::Macro(_) => Ok(value),
         _ => Err(wrong_kind(key, &value, "a string literal or a constant", "\"my_app::orders\"")),

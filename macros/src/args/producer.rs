@@ -2,7 +2,7 @@
 
 use syn::{Expr, Ident, parse::ParseStream};
 
-use super::{Common, Given, Options, Read, bare, set_once, value, wrong_kind};
+use super::{Common, Given, Options, Read, bare, place, set_once, value, wrong_kind};
 
 /// What `#[async_producer(..)]` was told.
 #[derive(Default)]
@@ -38,8 +38,7 @@ impl Options for ProducerOptions {
 
     fn read(&mut self, key: &Ident, input: ParseStream<'_>) -> Read {
         let read = match key.to_string().as_str() {
-            "into" => value(key, input, "msg.headers")
-                .and_then(|value| set_once(&mut self.into, key, value)),
+            "into" => place(key, input).and_then(|value| set_once(&mut self.into, key, value)),
             "existing" => {
                 existing(key, input).and_then(|value| set_once(&mut self.existing, key, value))
             }

@@ -58,14 +58,20 @@ pub(super) fn borrowed(function: &mut Function, position: usize, mentioned: &[Id
 /// As [`borrowed`], but to be written: `&mut *msg` where the message is a `&mut`, else `mut msg` and `&mut msg`.
 pub(super) fn borrowed_mut(function: &mut Function, position: usize, mentioned: &[Ident]) -> Bound {
     make_alternatives_mut(function, position);
-    bound(function, position, mentioned, |argument, first, name| {
+    let mut made = Made::Nothing;
+    let mut bound = bound(function, position, mentioned, |argument, first, name| {
         if is_mut_reference(&argument.ty) {
             quote_spanned!(first=> &mut *#name)
         } else {
-            make_mut(&mut argument.pat, name);
+            made = make_mut(&mut argument.pat, name);
             quote_spanned!(first=> &mut #name)
         }
-    })
+    });
+    // A pattern binds its own names in the body.
+    if bound.opened.is_empty() {
+        bound.opened = made.undone();
+    }
+    bound
 }
 
 /// The message under another `#[cfg]`, which may be the one that is compiled.
@@ -109,7 +115,7 @@ fn bound(
             .map(|pattern| peeked(&argument.ty, pattern, &name))
             .unwrap_or_default(),
         opened: pattern
-            .map(|pattern| quote_spanned!(mixed()=> let #pattern = #name;))
+            .map(|pattern| quote_spanned!(name.span()=> let #pattern = #name;))
             .unwrap_or_default(),
     }
 }
@@ -214,11 +220,15 @@ pub(super) fn names(function: &Function, position: usize) -> Vec<Ident> {
 //     &mut msg.headers            // and `mut msg` among the arguments
 //     &mut *headers
 //     &mut *msg.headers_mut()
-pub(super) fn place(function: &mut Function, expr: &Expr) -> TokenStream {
+pub(super) fn place(function: &mut Function, expr: &Expr) -> Bound {
     let expr = args::bare(expr);
+    let made = root(expr).map_or(Made::Nothing, |root| make_argument_mut(function, root));
+    let owned = !matches!(made, Made::Nothing);
+    Bound { opened: made.undone(), ..Bound::direct(borrowed_place(expr, owned)) }
+}
+
+fn borrowed_place(expr: &Expr, owned: bool) -> TokenStream {
     let mutable = Token![mut](mixed_at(expr.span()));
-    let root = root(expr).cloned();
-    let owned = root.as_ref().is_some_and(|root| make_argument_mut(function, root));
     let is_path = matches!(expr, Expr::Path(_));
     let followed = matches!(expr, Expr::Unary(unary) if matches!(unary.op, syn::UnOp::Deref(_)));
     let is_place = is_path || followed || matches!(expr, Expr::Field(_) | Expr::Index(_));
@@ -246,45 +256,72 @@ fn root(expr: &Expr) -> Option<&Ident> {
     }
 }
 
-/// Makes an argument that the function owns a `mut` one; says whether it is such an argument.
-fn make_argument_mut(function: &mut Function, name: &Ident) -> bool {
+/// Makes an argument that the function owns a `mut` one, if it is such an argument.
+fn make_argument_mut(function: &mut Function, name: &Ident) -> Made {
     for argument in &mut function.signature.inputs {
         match argument {
             FnArg::Receiver(receiver) if name == "self" => {
-                let owned = !matches!(receiver.kind, ReceiverKind::Reference(..));
-                if owned {
-                    receiver.mutability.get_or_insert(Token![mut](mixed()));
+                if matches!(receiver.kind, ReceiverKind::Reference(..)) {
+                    return Made::Nothing;
                 }
-                return owned;
+                receiver.mutability.get_or_insert(Token![mut](mixed()));
+                return Made::Found;
             }
             FnArg::Receiver(_) => {}
             FnArg::Typed(argument) => {
-                let owned = !matches!(message::bare(&argument.ty), Type::Reference(_));
-                if owned && make_mut(&mut argument.pat, name) {
-                    return true;
+                if !matches!(message::bare(&argument.ty), Type::Reference(_)) {
+                    let made = make_mut(&mut argument.pat, name);
+                    if !matches!(made, Made::Nothing) {
+                        return made;
+                    }
                 }
             }
         }
     }
-    false
+    Made::Nothing
+}
+
+/// What making a name `mut` came to.
+enum Made {
+    /// There is no such name.
+    Nothing,
+    /// It is `mut` because the user has made it so, or it can't be undone.
+    Found,
+    /// It is `mut` because we have made it so.
+    Mut(Ident),
+}
+
+impl Made {
+    /// In the body the name is again what the user made it.
+    fn undone(&self) -> TokenStream {
+        match self {
+            Self::Mut(name) => {
+                quote_spanned!(mixed()=> #[allow(unused_variables)] let #name = #name;)
+            }
+            Self::Nothing | Self::Found => TokenStream::new(),
+        }
+    }
 }
 
 /// Makes `name` a `mut` binding of the pattern, if it is bound there.
-fn make_mut(pat: &mut Pat, name: &Ident) -> bool {
+fn make_mut(pat: &mut Pat, name: &Ident) -> Made {
     struct MakeMut<'n> {
         name: &'n Ident,
-        found: bool,
+        made: Made,
     }
     impl VisitMut for MakeMut<'_> {
         fn visit_pat_ident_mut(&mut self, pat: &mut PatIdent) {
             if pat.ident == *self.name && pat.by_ref.is_none() {
+                self.made = match &pat.mutability {
+                    Some(_) => Made::Found,
+                    None => Made::Mut(pat.ident.clone()),
+                };
                 pat.mutability.get_or_insert(Token![mut](mixed()));
-                self.found = true;
             }
             visit_mut::visit_pat_ident_mut(self, pat);
         }
     }
-    let mut visitor = MakeMut { name, found: false };
+    let mut visitor = MakeMut { name, made: Made::Nothing };
     visitor.visit_pat_mut(pat);
-    visitor.found
+    visitor.made
 }

@@ -1,9 +1,9 @@
 //! The user's body, run in the span.
 
-use proc_macro2::{Delimiter, Group, Span, TokenStream};
+use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{
-    ReturnType, Token, Type,
+    ReturnType, Signature, Token, Type,
     spanned::Spanned as _,
     visit_mut::{self, VisitMut},
 };
@@ -37,7 +37,7 @@ pub(super) fn in_span(
     let head = function.head();
     let (import, warnings) = (common.import(), warnings::of(common));
     let Bound { peeked, .. } = bound;
-    let returned = Returned::of(&function.signature.output);
+    let returned = Returned::of(&function.signature);
     let inside = match Returns::of(function) {
         None if function.signature.asyncness.is_some() => {
             in_async(&returned, common, start, bound, block)
@@ -67,7 +67,7 @@ pub(super) fn in_span(
 
 // Output:
 //     let mut __span = ..start(&msg);
-//     let __result: R = __span.run(async move { .. }).await;
+//     let __result = (&mut __span).run(async move { .. }).await;
 //     __span.finish(::throughline::outcome!(&__result));
 //     __result
 fn in_async(
@@ -79,14 +79,15 @@ fn in_async(
 ) -> TokenStream {
     let started = started(start, bound);
     let edge = returned.edge();
-    let span = mixed_at(block.span());
+    // The user's span: inside an `async` block of ours the compiler would not name the user's variables.
+    let span = block.span();
     let body = if edge.is_none() && bound.opened.is_empty() {
         quote_spanned!(span=> async move #block)
     } else {
         let (opened, block) = (&bound.opened, nested(block));
         quote_spanned!(span=> async move { #edge #opened #block })
     };
-    let end = finished(&run_future(&body), returned, common);
+    let end = finished(&run_future(&body), returned, None, common);
     // To yield what can be awaited is what the user's function does.
     let allowed = returned
         .may_be_awaited()
@@ -96,7 +97,7 @@ fn in_async(
 
 // Output:
 //     let mut __span = ..start(&msg);
-//     let __result: R = __span.run_sync(move || -> R { .. });
+//     let __result = (&mut __span).run_sync(move || -> R { .. });
 //     __span.finish(::throughline::outcome!(&__result));
 //     __result
 fn in_sync(
@@ -108,7 +109,7 @@ fn in_sync(
 ) -> TokenStream {
     let started = started(start, bound);
     let body = closure(returned.ty.as_ref(), &bound.opened, block);
-    let end = finished(&run_sync(&body), returned, common);
+    let end = finished(&run_sync(&body), returned, None, common);
     quote!(#started #end)
 }
 
@@ -121,16 +122,16 @@ fn started(start: &Start, bound: &Bound) -> TokenStream {
 
 // Output for a handler that returns `Pin<Box<dyn Future<Output = R>>>`:
 //     let __span = ..read(&msg);
-//     let __future = __span.prepare(move || -> Pin<Box<dyn Future<Output = R>>> { .. });
+//     let __future = (&__span).prepare(move || -> Pin<Box<dyn Future<Output = R>>> { .. });
 //     ::std::boxed::Box::pin(async move {
 //         let mut __span = __span.start();
-//         let __result: R = __span.run(__future).await;
+//         let __result: R = (&mut __span).run(__future).await;
 //         __span.finish(::throughline::outcome!(&__result));
 //         __result
 //     })
 // and for a producer, whose span has started by then:
 //     let mut __span = ..start(&mut msg);
-//     let __future = __span.run_sync(move || -> Pin<Box<dyn Future<Output = R>>> { .. });
+//     let __future = (&mut __span).run_sync(move || -> Pin<Box<dyn Future<Output = R>>> { .. });
 //     ::std::boxed::Box::pin(async move { .. })
 fn prepared_future(
     function: &Function,
@@ -142,7 +143,7 @@ fn prepared_future(
 ) -> TokenStream {
     let named = match returns.allocation {
         Allocation::None => None,
-        Allocation::Pinned | Allocation::Boxed => Returned::of(&function.signature.output).ty,
+        Allocation::Pinned | Allocation::Boxed => Returned::of(&function.signature).ty,
     };
     let body = closure(named.as_ref(), &bound.opened, block);
     let (begin, future, at_first_poll) = match start {
@@ -167,7 +168,7 @@ fn prepared_future(
     // A future that yields something else is blamed where it is said what it yields.
     let shown = output.ty.as_ref().map_or_else(mixed, |ty| mixed_at(ty.span()));
     let run = respanned(run_future(&quote_spanned!(shown=> __future)), shown);
-    let end = finished(&run, &output, common);
+    let end = finished(&run, &output, output.annotation().as_ref(), common);
     let spanned = quote_spanned! {mixed_at(block.span())=>
         async move {
             #at_first_poll
@@ -200,12 +201,16 @@ fn with_message(described: &TokenStream, method: &str, bound: &Bound) -> TokenSt
 }
 
 /// Ends the span with what the body returned.
-fn finished(run: &TokenStream, returned: &Returned, common: &Common) -> TokenStream {
+fn finished(
+    run: &TokenStream,
+    returned: &Returned,
+    annotation: Option<&TokenStream>,
+    common: &Common,
+) -> TokenStream {
     if returned.never {
         return quote_spanned!(mixed()=> match #run {});
     }
     let outcome = common.runtime("outcome");
-    let annotation = returned.annotation();
     let told = common.err.as_ref().and_then(|given| {
         let how = match given.value {
             FailureEvent::Off => return None,
@@ -247,19 +252,31 @@ fn closure(returned: Option<&Type>, opened: &TokenStream, block: &Group) -> Toke
     let body = if opened.is_empty() {
         quote!(#block)
     } else {
-        let block = nested(block);
-        quote_spanned!(mixed()=> { #opened #block })
+        let inside = nested(block);
+        quote_spanned!(block.span()=> { #opened #inside })
     };
-    let arrow = returned.map(|ty| quote_spanned!(mixed()=> -> #ty));
-    quote_spanned!(mixed()=> move || #arrow #body)
+    let arrow = returned.map(|ty| quote_spanned!(block.span()=> -> #ty));
+    quote_spanned!(block.span()=> move || #arrow #body)
 }
 
 /// The body inside a block of ours. It stays a block, so that the user's items come first in one; its braces are where
 /// the user wrote them, for errors, and ours otherwise, so that no lint finds them unneeded.
 fn nested(block: &Group) -> Group {
     let mut nested = block.clone();
+    // The compiler has parsed the function before and complained of the last brace; at the same place it does so once.
+    if is_half_written(block) {
+        return nested;
+    }
     nested.set_span(mixed_at(block.span()));
     nested
+}
+
+/// Whether somebody is still typing: `let x =`, `msg.`.
+fn is_half_written(block: &Group) -> bool {
+    match block.stream().into_iter().last() {
+        Some(TokenTree::Punct(last)) => !matches!(last.as_char(), ';' | '?' | '>'),
+        _ => false,
+    }
 }
 
 /// What the function returns, as far as a `let` can say it.
@@ -270,9 +287,12 @@ struct Returned {
 }
 
 impl Returned {
-    fn of(output: &ReturnType) -> Self {
-        Self::of_type(Some(match output {
-            ReturnType::Default => syn::parse_quote_spanned!(mixed()=> ()),
+    fn of(signature: &Signature) -> Self {
+        Self::of_type(Some(match &signature.output {
+            ReturnType::Default => {
+                let shown = mixed_at(signature.paren_token.span.close());
+                syn::parse_quote_spanned!(shown=> ())
+            }
             ReturnType::Type(_, ty) => (**ty).clone(),
         }))
     }
@@ -308,24 +328,30 @@ impl Returned {
     //     Result<(), PaymentError>
     //
     // Output:
-    //     if let ::core::option::Option::Some(__returned) = ::core::option::Option::<Result<(), PaymentError>>::None {
-    //         return __returned;
+    //     if false {
+    //         return (|| -> Result<(), PaymentError> { ::core::unreachable!() })();
     //     }
     //
     // Never runs, and tells the compiler the block's type before it comes to the user's `return`s and last value:
-    // a wrong one is then blamed on the value, and not on the attribute. `!` can't be written there; a type
-    // without values stands for it.
+    // a wrong one is then blamed on the value, and not on the attribute. A type that does not exist is told once where
+    // it follows an arrow as in the signature; as a generic argument it would be told twice.
     fn edge(&self) -> Option<TokenStream> {
         let ty = self.ty.as_ref()?;
         let span = mixed_at(ty.span());
-        let ty = if self.never {
-            quote_spanned!(span=> ::core::convert::Infallible)
+        Some(if self.never {
+            // No value can be returned; a type without values stands for `!`, which can't be written here.
+            quote_spanned! {span=>
+                if let ::core::option::Option::Some(__returned) =
+                    ::core::option::Option::<::core::convert::Infallible>::None
+                {
+                    return __returned;
+                }
+            }
         } else {
-            ty.to_token_stream()
-        };
-        Some(quote_spanned! {span=>
-            if let ::core::option::Option::Some(__returned) = ::core::option::Option::<#ty>::None {
-                return __returned;
+            quote_spanned! {span=>
+                if false {
+                    return (|| -> #ty { ::core::unreachable!() })();
+                }
             }
         })
     }

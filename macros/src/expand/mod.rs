@@ -32,7 +32,7 @@ use body::Start;
 //             .destination("orders")
 //             .fields(&[("order.id", ::throughline::field::display(&msg.id))])
 //             .start(&msg);
-//         let __result: Result<(), PaymentError> = __span.run(async move {
+//         let __result = (&mut __span).run(async move {
 //             /* return_type_edge */
 //             { gateway().charge(&msg.card).await }
 //         }).await;
@@ -94,7 +94,7 @@ pub(crate) fn producer(options: TokenStream, item: TokenStream) -> TokenStream {
     let shared = described::common(common, &written);
     let bound = match &message {
         Message::Argument(position) => binding::borrowed_mut(&mut function, *position, &mentioned),
-        Message::Expression(expr) => Bound::direct(binding::place(&mut function, expr)),
+        Message::Expression(expr) => binding::place(&mut function, expr),
     };
     let described = quote_spanned!(mixed()=> #produce(#site) #own #shared);
     body::in_span(&function, common, &Start::WhenCalled { described }, &bound)

@@ -76,7 +76,8 @@ pub trait Message {
     label = "no headers can be written to this type",
     note = "for a type of your own, implement `throughline::MessageMut`, or send a `throughline::Traced<T>`",
     note = "for a broker client's message type, enable throughline's feature for that client",
-    note = "where the headers are only a part of the arguments, point at them: `into = &mut arg.headers`"
+    note = "where the headers are only a part of the arguments, point at them: `into = &mut arg.headers`",
+    note = "several messages are published one by one: each has a context of its own"
 )]
 pub trait MessageMut: Message {
     /// Sets the header `name` (lower case) to `value`, in place of every casing of it.
