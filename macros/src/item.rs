@@ -39,9 +39,8 @@ impl Function {
                 FnArg::Receiver(receiver) => &mut receiver.attrs,
                 FnArg::Typed(typed) => &mut typed.attrs,
             };
-            let (ours, others) = std::mem::take(attributes)
-                .into_iter()
-                .partition::<Vec<_>, _>(is_mark);
+            let (ours, others) =
+                std::mem::take(attributes).into_iter().partition::<Vec<_>, _>(is_mark);
             *attributes = others;
             marks.extend(ours.into_iter().map(|mark| (position, mark)));
         }

@@ -1,36 +1,6 @@
 //! The attribute macros of [throughline](https://docs.rs/throughline). Use them through that crate, which re-exports
 //! them: the code they write calls into it.
 //!
-//! # What a handler expands to
-//!
-//! A macro opens a span from the message, runs the body in it, and ends it with what the body returned. All that it
-//! writes is a call to the public builder, so that everything it does can be done by hand too.
-//!
-//! ```text
-//! #[async_consumer(continue, destination = "orders")]
-//! async fn charge_card(msg: OrderPlaced) -> Result<(), PaymentError> {
-//!     gateway().charge(&msg.card).await
-//! }
-//! ```
-//!
-//! becomes, but for a line that helps the compiler blame the right tokens,
-//!
-//! ```text
-//! async fn charge_card(msg: OrderPlaced) -> Result<(), PaymentError> {
-//!     let mut __span = ::throughline::consume(::throughline::site!(
-//!             function: "charge_card", span: "process orders",
-//!             target: ::core::module_path!(), level: INFO, fields: []))
-//!         .continue_()
-//!         .destination("orders")
-//!         .start(&msg);
-//!     let __result: Result<(), PaymentError> = __span
-//!         .run(async move { gateway().charge(&msg.card).await })
-//!         .await;
-//!     __span.finish(::throughline::outcome!(&__result));
-//!     __result
-//! }
-//! ```
-//!
 //! The folder `snapshots/` beside this source holds whole expansions.
 
 mod args;
@@ -62,18 +32,34 @@ use proc_macro::TokenStream;
 /// | `ignore` | is the root of its own trace; what the message carries isn't read |
 /// | `mode = EXPR` | is as the `Relation` says that the expression yields, for each call anew |
 ///
-/// ```text
-/// #[async_consumer(continue, destination = "orders")]
-/// async fn charge_card(msg: OrderPlaced) -> Result<(), PaymentError> { .. }
+/// ```
+/// use throughline::{Traced, async_consumer};
 ///
-/// #[async_consumer(link, destination = "orders", fields(order.id = %msg.id))]
-/// async fn reserve_stock(&self, msg: &OrderPlaced) -> Result<(), StockError> { .. }
+/// struct OrderPlaced {
+///     id: u32,
+///     card: String,
+/// }
+///
+/// #[async_consumer(continue, destination = "orders")]
+/// async fn charge_card(order: Traced<OrderPlaced>) -> Result<(), String> {
+///     if order.card.is_empty() { Err("no card".to_owned()) } else { Ok(()) }
+/// }
+///
+/// struct Stock {
+///     topic: String,
+/// }
+///
+/// impl Stock {
+///     #[async_consumer(link, destination = self.topic, fields(order.id = order.id))]
+///     async fn reserve(&self, order: &Traced<OrderPlaced>) {}
+/// }
 /// ```
 ///
 /// # The message
 ///
 /// It is the only argument (`self` aside). With several, write `#[message]` before one of them, or `from = EXPR`, an
-/// expression over the arguments that borrows what carries the context: `from = headers`, `from = job.meta`.
+/// expression over the arguments that borrows what carries the context: `from = headers`, `from = job.meta`. A slice,
+/// an array or a `Vec` of messages is a batch, whose span links to every sender.
 ///
 /// # Options
 ///
@@ -83,17 +69,125 @@ use proc_macro::TokenStream;
 /// | `system` | the messaging system | what the message says |
 /// | `operation` | what is done with the message | `process` |
 /// | `name` | the span's name | operation and destination; without a destination, the function's name |
-/// | `fields(..)` | fields in the syntax of `tracing::instrument`: `order.id = %id`, `"a key" = 1`, `?state`, `later = Empty` | none |
+/// | `fields(..)` | fields of the span, see below | none |
+/// | `capture_headers` | headers of the message that are to stand on the span, `["tenant"]` or a `&[&str]` | none |
+/// | `max_links` | how many links the span may have | 128, the SDK's own limit |
+/// | `err` | how a failure is told in the log: `display`, `debug` or `off` | by `Display` where the error has it, else by `Debug` |
+/// | `enabled` | whether this call makes a span | `true` |
 /// | `level` | `"trace"`, `"debug"`, `"info"`, `"warn"`, `"error"` | `"info"` |
-/// | `target` | the target of the `tracing` span | the module's path |
+/// | `target` | the target of the `tracing` span, a string literal or a constant | the module's path |
 /// | `from` | where the context is read from | the message |
-/// | `crate` | the path of `throughline` | `::throughline` |
+/// | `crate` | the path of `throughline`, for users of a crate that re-exports it | `::throughline` |
 ///
-/// The first four are string literals or expressions over the arguments; they are evaluated before the body runs.
-/// A field that is only a name (`id`) records the argument of that name.
+/// The first four are string literals or expressions over the arguments. Expressions see the arguments before the body
+/// has them, and are evaluated before it runs.
 ///
-/// A field whose name OpenTelemetry's messaging conventions changed (`messaging.client_id`), or that misses one of their
-/// names narrowly (`messaging.message.ids`), makes a warning of the lint `deprecated`; a name in quotes never does.
+/// ```
+/// use throughline::{Traced, async_consumer, testing};
+///
+/// #[async_consumer(link, destination = "orders", max_links = 16, err = debug, enabled = !order.is_empty())]
+/// async fn pack(order: Traced<String>) -> Result<(), std::fmt::Error> {
+///     Ok(())
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let traces = testing::capture(async {
+///     pack(Traced::new("two lemons".to_owned())).await.unwrap();
+///     pack(Traced::new(String::new())).await.unwrap(); // makes no span
+/// })
+/// .await;
+/// traces.assert_tree(
+///     "
+/// trace A
+///   process orders                     consumer
+/// ",
+/// );
+/// # }
+/// ```
+///
+/// # Fields
+///
+/// In the syntax of `tracing::instrument`: `order.id = order.id`, `"a key" = 1`, `customer = %order.customer` by
+/// `Display`, `state = ?state` by `Debug`, `{ KEY } = 1` with a constant's value for a name. A name alone (`order.id`,
+/// `%customer`) records the argument of that name. No argument is recorded unless asked. A field that is not known yet is
+/// declared as `Empty` and filled later:
+///
+/// ```
+/// use throughline::{Traced, async_consumer, testing};
+///
+/// #[async_consumer(link, fields(order = %order.join("+"), parcels = Empty))]
+/// async fn pack(order: Traced<Vec<String>>) {
+///     throughline::record("parcels", order.len());
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let order = vec!["tea".to_owned(), "cup".to_owned()];
+/// let traces = testing::capture(pack(Traced::new(order))).await;
+/// traces.span("pack").has_attribute("order", "tea+cup").has_attribute("parcels", 2);
+/// # }
+/// ```
+///
+/// A `messaging.*` key that the OpenTelemetry conventions have renamed, or one that is nearly theirs, is a warning with
+/// the right name; a key in quotes is never looked at.
+///
+/// # How the handler ends
+///
+/// An `Err`, a panic, and a future that is dropped before its end make the span an error, and are told in one `tracing`
+/// event inside it, `messaging.process.exception` at the level ERROR (conventions, "Messaging exceptions"), with the
+/// handler's target. `err = off` leaves it out. An OpenTelemetry layer copies the event onto the span, as it does with
+/// every event.
+///
+/// # Where it can stand
+///
+/// On free functions and methods, `async` or not, also of traits, native or under `#[async_trait]` (on the method). A
+/// function that returns `impl Future` or a boxed future reads its message when it is called, since its body owns the
+/// message by the first poll; the span starts then, and what the body does before it returns the future runs outside the
+/// span. A future behind an alias is recognised where the body ends in `Box::pin(async ..)`; else it is a value like any
+/// other, and the span ends when the function returns it.
+///
+/// `#[tracing::instrument]` may stand above or below: the handler's span is the outer one.
+///
+/// # What it expands to
+///
+/// The code opens a span from the message, runs the body in it, and ends it with what the body returned. All of it calls
+/// the public builder, so that whatever it does can be done by hand too.
+///
+/// ```
+/// # mod throughline_user { use throughline::{Traced, async_consumer}; pub struct OrderPlaced; pub struct PaymentError;
+/// # async fn charge() -> Result<(), PaymentError> { Ok(()) }
+/// #[async_consumer(continue, destination = "orders")]
+/// async fn charge_card(msg: Traced<OrderPlaced>) -> Result<(), PaymentError> {
+///     charge().await
+/// }
+/// # }
+/// ```
+///
+/// becomes
+///
+/// ```
+/// # use throughline::Traced; pub struct OrderPlaced; pub struct PaymentError;
+/// # async fn charge() -> Result<(), PaymentError> { Ok(()) }
+/// async fn charge_card(msg: Traced<OrderPlaced>) -> Result<(), PaymentError> {
+///     let mut __span = ::throughline::consume(::throughline::site!(
+///             operation: process, function: "charge_card", span: "process orders",
+///             target: ::core::module_path!(), level: INFO, fields: []))
+///         .continue_()
+///         .destination("orders")
+///         .start(&msg);
+///     let __result = (&mut __span)
+///         .run(async move {
+///             // Never runs. It tells the compiler what the block returns, so that a wrong value is
+///             // shown where it stands.
+///             if false {
+///                 return (|| -> Result<(), PaymentError> { ::core::unreachable!() })();
+///             }
+///             { charge().await }
+///         })
+///         .await;
+///     __span.finish(::throughline::outcome!(&__result));
+///     __result
+/// }
+/// ```
 #[proc_macro_attribute]
 pub fn async_consumer(options: TokenStream, item: TokenStream) -> TokenStream {
     expand::consumer(options.into(), item.into()).into()
@@ -101,12 +195,22 @@ pub fn async_consumer(options: TokenStream, item: TokenStream) -> TokenStream {
 
 /// A span of kind PRODUCER round a function that sends a message; its context is written into the message.
 ///
-/// ```text
-/// #[async_producer(destination = "orders")]
-/// async fn publish(msg: &mut OrderPlaced) -> Result<(), BrokerError> { .. }
+/// ```
+/// use throughline::{Traced, async_producer};
 ///
-/// #[async_producer(destination = self.topic, into = msg.headers)]
-/// async fn publish(&self, key: &str, msg: Record) -> Result<(), BrokerError> { .. }
+/// #[async_producer(destination = "orders")]
+/// async fn publish(order: &mut Traced<String>) -> Result<(), std::io::Error> {
+///     Ok(()) // hand it to the broker's client
+/// }
+///
+/// struct Record {
+///     headers: Vec<(String, String)>,
+/// }
+///
+/// #[async_producer(destination = topic, into = record.headers)]
+/// async fn publish_record(topic: &str, record: Record) -> Result<(), std::io::Error> {
+///     Ok(())
+/// }
 /// ```
 ///
 /// # The message
@@ -116,13 +220,56 @@ pub fn async_consumer(options: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// # Options
 ///
-/// `name`, `system`, `destination`, `operation` (here `send` by default), `fields(..)`, `level`, `target` and `crate`
-/// as for [`macro@async_consumer`], and
+/// `name`, `system`, `destination`, `operation` (here `send` by default), `fields(..)`, `err` (the event is
+/// `messaging.send.exception` at the level WARN), `enabled`, `level`, `target` and `crate` as for
+/// [`macro@async_consumer`], and
 ///
 /// | option | value | default |
 /// |---|---|---|
 /// | `into` | where the context is written to | the message |
 /// | `existing` | `keep` or `replace` a context that the message already carries | kept and linked, unless it is our own |
+///
+/// A function that returns a future starts the span when it is called, for the body has to find the context in the
+/// message. Where its body is nothing but an `async move` block, as under `#[async_trait]`, it is as an `async fn`.
+///
+/// # What it expands to
+///
+/// ```
+/// # mod throughline_user { use throughline::{Traced, async_producer};
+/// # async fn send(_: Traced<String>) -> Result<(), std::io::Error> { Ok(()) }
+/// #[async_producer(destination = "orders")]
+/// async fn publish(order: Traced<String>) -> Result<(), std::io::Error> {
+///     send(order).await
+/// }
+/// # }
+/// ```
+///
+/// becomes
+///
+/// ```
+/// # use throughline::Traced;
+/// # async fn send(_: Traced<String>) -> Result<(), std::io::Error> { Ok(()) }
+/// async fn publish(mut order: Traced<String>) -> Result<(), std::io::Error> {
+///     let mut __span = ::throughline::produce(::throughline::site!(
+///             operation: send, function: "publish", span: "send orders",
+///             target: ::core::module_path!(), level: INFO, fields: []))
+///         .destination("orders")
+///         .start(&mut order);
+///     let __result = (&mut __span)
+///         .run(async move {
+///             // Never runs, as above.
+///             if false {
+///                 return (|| -> Result<(), std::io::Error> { ::core::unreachable!() })();
+///             }
+///             #[allow(unused_variables)]
+///             let order = order; // not `mut`, as written
+///             { send(order).await }
+///         })
+///         .await;
+///     __span.finish(::throughline::outcome!(&__result));
+///     __result
+/// }
+/// ```
 #[proc_macro_attribute]
 pub fn async_producer(options: TokenStream, item: TokenStream) -> TokenStream {
     expand::producer(options.into(), item.into()).into()

@@ -1,5 +1,6 @@
 //! Names of the user's that are like ours.
 
+use std::future::Future;
 use throughline::{async_consumer, async_producer};
 use throughline_tests::{Headers, SENDER, from};
 

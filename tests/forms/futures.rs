@@ -1,5 +1,6 @@
 //! Functions that return a future without being an `async fn`.
 
+use std::future::Future;
 use std::pin::Pin;
 
 use ::futures::future::{BoxFuture, FutureExt as _, LocalBoxFuture};
@@ -35,7 +36,7 @@ fn elided(message: &Headers) -> Pin<Box<dyn Future<Output = usize> + Send + '_>>
     if message.is_empty() {
         return Box::pin(async { 0 });
     }
-    Box::pin(async { message.len() })
+    Box::pin(async move { message.len() })
 }
 
 #[async_consumer(link)]

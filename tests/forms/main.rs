@@ -9,6 +9,7 @@ mod traits;
 
 use std::borrow::Cow;
 use std::fmt::{Debug, Display};
+use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -170,7 +171,7 @@ fn const_generics() {
 fn patterns_mut_and_unused_arguments() {
     struct Job {
         headers: Headers,
-        weight: u32,
+        weight: usize,
     }
     impl Message for Job {
         fn headers<'m>(&'m self, reader: &mut throughline::HeaderReader<'m>) {
@@ -179,8 +180,8 @@ fn patterns_mut_and_unused_arguments() {
     }
 
     #[async_consumer(link)]
-    async fn destructured(Job { headers, weight }: Job) -> u32 {
-        weight + u32::try_from(headers.len()).unwrap_or_default()
+    async fn destructured(Job { headers, weight }: Job) -> usize {
+        weight + headers.len()
     }
 
     #[async_consumer(link)]

@@ -1,6 +1,7 @@
 //! Methods of traits: in native traits and under `#[async_trait]`, where they are implemented and as defaults.
 
 use async_trait::async_trait;
+use std::future::Future;
 use throughline::{TraceContext, async_consumer, async_producer};
 use throughline_tests::{Headers, SENDER, from};
 

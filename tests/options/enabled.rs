@@ -53,7 +53,7 @@ fn a_producer_without_a_span_writes_the_ambient_context() {
     in_both_worlds(|capture| {
         let mut sent = None;
         let traces = inside_a_poll_loop(capture, || {
-            sent = Some((publish(Headers::new(), false), current()))
+            sent = Some((publish(Headers::new(), false), current()));
         });
         let ((message, inside, _), ambient) = sent.expect("it ran");
         assert_eq!(TraceContext::read_from(&message).traceparent(), ambient);

@@ -259,16 +259,21 @@ fn closure(returned: Option<&Type>, opened: &TokenStream, block: &Group) -> Toke
     quote_spanned!(block.span()=> move || #arrow #body)
 }
 
-/// The body inside a block of ours. It stays a block, so that the user's items come first in one; its braces are where
-/// the user wrote them, for errors, and ours otherwise, so that no lint finds them unneeded.
+/// The body inside a block of ours. It stays a block, so that the user's items come first in one.
+///
+/// Its braces are the user's where it can be seen that no lint will call them unneeded: lints look into such a block,
+/// and a syntax error, of which the compiler has complained when it first parsed the function, is told once.
 fn nested(block: &Group) -> Group {
     let mut nested = block.clone();
-    // The compiler has parsed the function before and complained of the last brace; at the same place it does so once.
-    if is_half_written(block) {
-        return nested;
+    if !has_statements(block) && !is_half_written(block) {
+        nested.set_span(mixed_at(block.span()));
     }
-    nested.set_span(mixed_at(block.span()));
     nested
+}
+
+fn has_statements(block: &Group) -> bool {
+    let is_semicolon = |token| matches!(token, TokenTree::Punct(end) if end.as_char() == ';');
+    block.stream().into_iter().any(is_semicolon)
 }
 
 /// Whether somebody is still typing: `let x =`, `msg.`.

@@ -1,0 +1,1 @@
+//! Nothing of its own: the forms are tried in `tests/forms`, which every edition compiles.
