@@ -118,3 +118,34 @@ fn what_points_to_a_message_and_what_a_pointer_points_to() {
     let (_, traces) = call(|| followed(&mut Headers::new()));
     traces.span("followed").is_kind("producer");
 }
+
+struct Job {
+    headers: Headers,
+    weight: usize,
+}
+
+impl throughline::Message for Job {
+    fn headers<'m>(&'m self, reader: &mut throughline::HeaderReader<'m>) {
+        self.headers.headers(reader);
+    }
+}
+
+#[async_consumer(link)]
+fn taken_apart(Job { headers: _, weight }: Job) -> usize {
+    weight
+}
+
+#[async_consumer(link, fields(weight))]
+fn looked_at(Job { headers, weight }: &Job) -> usize {
+    headers.len() + weight
+}
+
+#[test]
+fn a_message_taken_apart() {
+    let (weight, traces) = call(|| taken_apart(Job { headers: from(SENDER), weight: 4 }));
+    assert_eq!(weight, 4);
+    traces.span("taken_apart").links_to(SENDER);
+    let (sum, traces) = call(|| looked_at(&Job { headers: from(SENDER), weight: 4 }));
+    assert_eq!(sum, 5);
+    traces.span("looked_at").links_to(SENDER).has_attribute("weight", 4);
+}

@@ -99,6 +99,15 @@ fn bound(
         return Bound::direct(TokenStream::new());
     };
     let (name, pattern) = named(argument);
+    // A pattern is never said to be passed by value without need; the name in its place would be.
+    if pattern.is_some()
+        && function.signature.asyncness.is_none()
+        && !matches!(message::bare(&argument.ty), Type::Reference(_))
+    {
+        function
+            .attributes
+            .push(syn::parse_quote_spanned!(mixed()=> #[allow(clippy::needless_pass_by_value)]));
+    }
     // To use an argument that is said to be unused is a lint of clippy's.
     let allowed = if name.to_string().starts_with('_') {
         quote_spanned!(mixed()=> #[allow(clippy::used_underscore_binding)])
