@@ -47,6 +47,12 @@ pub(crate) mod operation {
     pub(crate) const SEND: &str = "send";
 }
 
+/// Values of `throughline.link.role`.
+pub(crate) mod link_role {
+    pub(crate) const AMBIENT: &str = "ambient";
+    pub(crate) const ATTEMPT: &str = "attempt";
+}
+
 /// Values of `messaging.system` for what the conventions have no name for.
 pub(crate) mod system {
     pub(crate) const IN_PROCESS: &str = "in_process";

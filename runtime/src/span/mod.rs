@@ -27,7 +27,9 @@ pub(crate) use field::Plain;
 pub use field::{FieldValue, Value, debug, display, empty, value};
 pub use future::Run;
 pub use inside::record;
-pub(crate) use running::{Running, is_origin_of_the_running_handler};
+pub(crate) use running::{
+    MessageId, Running, is_handled_already, is_origin_of_the_running_handler, running_handler,
+};
 pub use site::Site;
 
 use crate::outcome::Outcome;
@@ -198,7 +200,6 @@ impl ActiveSpan {
     }
 
     fn enter(&mut self) -> (Entered<'_>, &Cell<bool>) {
-        let running = self.running.enter();
         #[cfg(feature = "tracing")]
         let tracing = {
             let undecided = self.undecided.take();
@@ -213,6 +214,10 @@ impl ActiveSpan {
             entered
         };
         let attached = self.attach.as_ref().map(current::attach);
+        let running = match &self.own {
+            Some(own) => self.running.enter(Some(own.span().span_context())),
+            None => self.running.enter(None),
+        };
         let inside = inside::Inside {
             #[cfg(feature = "tracing")]
             tracing,
