@@ -7,7 +7,10 @@ use syn::{
 };
 
 use crate::{
-    args::{self, Common, ConsumerOptions, Options, Parsed, ProducerOptions, Relation, Text},
+    args::{
+        self, Common, ConsumerOptions, Existing, Given, Options, Parsed, ProducerOptions, Relation,
+        Text,
+    },
     fallback::Item,
     item::{Body, Function},
     message::{self, Message, Words},
@@ -52,6 +55,7 @@ pub(crate) fn producer(
 ) -> Result<Checked<ProducerOptions>, Box<Refused>> {
     let words = Words { option: "into", purpose: "to write the context into" };
     check(options, item, |parsed: &mut Parsed<ProducerOptions>, function, marks| {
+        retry(&parsed.options, &mut parsed.mistakes);
         let given = parsed.options.into.as_ref();
         let found = message::find(
             &function.signature,
@@ -108,6 +112,7 @@ fn relation(parsed: &mut Parsed<ConsumerOptions>) {
         return;
     }
     let only = options.relations.first();
+    limits(options, mistakes);
     match (&options.nested, only) {
         (Some(nested), None) => {
             mistakes.at(&nested.key, "`nested` goes with `link`: write `link, nested`");
@@ -126,6 +131,30 @@ fn relation(parsed: &mut Parsed<ConsumerOptions>) {
              or `#[async_consumer(continue)]` to go on in the sender's trace as a child of the sender",
         )),
         _ => {}
+    }
+}
+
+/// What is sent again keeps its origin.
+fn retry(options: &ProducerOptions, mistakes: &mut Mistakes) {
+    let replaces = |given: &&Given<Existing>| matches!(given.value, Existing::Replace);
+    if let (Some(retry), Some(_)) = (&options.retry, options.existing.as_ref().filter(replaces)) {
+        mistakes.at(
+            &retry.key,
+            "`retry` keeps the message's origin, which `existing = replace` takes away: keep one",
+        );
+    }
+}
+
+/// What ends a trace needs one that goes on.
+fn limits(options: &ConsumerOptions, mistakes: &mut Mistakes) {
+    let Some(relation) = options.relations.first() else { return };
+    let advice = match relation.value {
+        Relation::Continue => return,
+        Relation::Chosen(_) => "let the expression yield it, `Relation::CONTINUE.max_hops(64)`",
+        Relation::Link | Relation::Ignore => "leave it out, or write `continue`",
+    };
+    for key in options.limits.keys() {
+        mistakes.at(key, format!("`{key}` goes with `continue`: {advice}"));
     }
 }
 

@@ -23,7 +23,10 @@ pub mod field {
 pub use carrier::{
     Batch, Facts, HeaderReader, HeaderValue, Message, MessageMut, Repeats, TraceContext, Traced,
 };
-pub use consumer::{AnyNumber, Consumer, Many, One, Receive, TakenBy, UnstartedSpan, consume};
+pub use consumer::{
+    AnyNumber, Consumer, Many, One, Receive, TakenBy, UnstartedSpan, consume,
+    handled_by_current_span,
+};
 pub use outcome::{DebuggedFailure, DisplayedFailure, IntoOutcome, Outcome};
 pub use producer::{Existing, Producer, produce};
 pub use relation::Relation;

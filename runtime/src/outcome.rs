@@ -4,7 +4,9 @@ use std::any::type_name;
 use std::borrow::Cow;
 use std::fmt::{Debug, Display};
 
-use crate::semconv::error_type;
+use opentelemetry::KeyValue;
+
+use crate::semconv::{error_type, key, outcome};
 
 /// How a handler ended.
 ///
@@ -18,7 +20,11 @@ use crate::semconv::error_type;
 /// assert!(!Outcome::ok().is_error());
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outcome(Option<Failure>);
+pub struct Outcome {
+    name: Option<Cow<'static, str>>,
+    failure: Option<Failure>,
+    is_retried: bool,
+}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Failure {
@@ -38,23 +44,21 @@ impl Failure {
 impl Outcome {
     /// It did what it was to do.
     pub fn ok() -> Self {
-        Self(None)
+        Self { name: None, failure: None, is_retried: false }
     }
 
     /// It failed. `error_type` becomes `error.type` and must be one of few values: a type's name,
     /// a code, never a text with ids in it.
     pub fn error(error_type: impl Into<Cow<'static, str>>) -> Self {
-        Self(Some(Failure {
-            error_type: error_type.into(),
-            description: Cow::Borrowed(""),
-            detail: None,
-        }))
+        let failure =
+            Failure { error_type: error_type.into(), description: Cow::Borrowed(""), detail: None };
+        Self { failure: Some(failure), ..Self::ok() }
     }
 
     /// Adds what a person wants to read about the failure. Has no effect on a success.
     #[must_use]
     pub fn describe(mut self, description: impl Into<Cow<'static, str>>) -> Self {
-        if let Some(failure) = &mut self.0 {
+        if let Some(failure) = &mut self.failure {
             failure.description = description.into();
         }
         self
@@ -70,15 +74,44 @@ impl Outcome {
     /// ```
     #[must_use]
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
-        if let Some(failure) = &mut self.0 {
+        if let Some(failure) = &mut self.failure {
             failure.detail = Some(detail.into());
         }
         self
     }
 
-    /// Whether it failed.
+    /// Names the outcome, as `throughline.outcome.name`: `ack`, `nack`, `requeue`, `dead_letter`. One of
+    /// few.
+    ///
+    /// ```
+    /// use throughline::Outcome;
+    /// let acknowledged = Outcome::ok().named("ack");
+    /// # assert!(!acknowledged.is_error());
+    /// ```
+    #[must_use]
+    pub fn named(mut self, name: impl Into<Cow<'static, str>>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// It failed and will be tried again: no final failure, so the span is no error (conventions,
+    /// "Recording errors"). It is named `retry` unless it has a name of its own, and what failed stands
+    /// in `throughline.outcome.reason`. Has no effect on a success.
+    ///
+    /// ```
+    /// use throughline::Outcome;
+    /// let later = Outcome::error("PaymentTimeout").retried();
+    /// assert!(!later.is_error());
+    /// ```
+    #[must_use]
+    pub fn retried(mut self) -> Self {
+        self.is_retried = self.failure.is_some();
+        self
+    }
+
+    /// Whether it failed for good.
     pub fn is_error(&self) -> bool {
-        self.0.is_some()
+        self.failure.is_some() && !self.is_retried
     }
 
     /// The outcome of an error that can be displayed, named after its own type.
@@ -103,8 +136,19 @@ impl Outcome {
         Self::error(error_type::CANCELLED)
     }
 
+    /// What a span tells of it apart from a failure.
+    pub(crate) fn attributes(&self) -> Vec<KeyValue> {
+        let retried = self.failure.as_ref().filter(|_| self.is_retried);
+        let name = self.name.clone().or_else(|| retried.map(|_| Cow::Borrowed(outcome::RETRY)));
+        let name = name.map(|name| KeyValue::new(key::OUTCOME_NAME, name));
+        let reason =
+            retried.map(|failure| KeyValue::new(key::OUTCOME_REASON, failure.error_type.clone()));
+        name.into_iter().chain(reason).collect()
+    }
+
+    /// The failure, if it is final.
     pub(crate) fn into_failure(self) -> Option<Failure> {
-        self.0
+        self.failure.filter(|_| !self.is_retried)
     }
 
     pub(crate) fn of_debug_error<E: Debug + ?Sized>(error: &E) -> Self {
@@ -114,7 +158,7 @@ impl Outcome {
     /// An `Err` is an error, also where its content alone would be none, as `()` and `None` are.
     pub(crate) fn of_telling_error<E: IntoOutcome>(error: &E) -> Self {
         let said = error.outcome();
-        if said.is_error() { said } else { Self::of_silent_error::<E>() }
+        if said.failure.is_some() { said } else { Self::of_silent_error::<E>() }
     }
 
     pub(crate) fn of_silent_error<E: ?Sized>() -> Self {

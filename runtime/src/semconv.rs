@@ -35,6 +35,10 @@ pub(crate) mod key {
     pub(crate) const LINK_MESSAGE_COUNT: &str = "throughline.link.message_count";
     /// How many origins have no link because the span has all it may have.
     pub(crate) const LINKS_LEFT_OUT: &str = "throughline.links.left_out";
+    /// What the handler calls its outcome: `ack`, `requeue`, `retry`.
+    pub(crate) const OUTCOME_NAME: &str = "throughline.outcome.name";
+    /// What failed where the handler will be tried again.
+    pub(crate) const OUTCOME_REASON: &str = "throughline.outcome.reason";
     /// Seconds from sent to handled, never negative.
     pub(crate) const MESSAGE_AGE: &str = "throughline.message.age";
     /// Which delivery this is, counted from 1.
@@ -45,6 +49,11 @@ pub(crate) mod key {
 pub(crate) mod operation {
     pub(crate) const PROCESS: &str = "process";
     pub(crate) const SEND: &str = "send";
+}
+
+/// Values of `throughline.outcome.name` that are ours.
+pub(crate) mod outcome {
+    pub(crate) const RETRY: &str = "retry";
 }
 
 /// Values of `throughline.link.role`.

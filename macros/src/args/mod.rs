@@ -1,6 +1,7 @@
 //! The options between an attribute's parentheses.
 
 mod consumer;
+mod duration;
 mod fields;
 mod producer;
 
@@ -14,7 +15,7 @@ use syn::{
     token::Paren,
 };
 
-pub(crate) use consumer::{ConsumerOptions, Relation};
+pub(crate) use consumer::{ConsumerOptions, Limits, Relation, Within};
 pub(crate) use fields::{Field, Name, Recorded};
 pub(crate) use producer::{Existing, ProducerOptions};
 
@@ -396,7 +397,10 @@ fn err(key: &Ident, input: ParseStream<'_>) -> syn::Result<FailureEvent> {
 }
 
 fn enabled(key: &Ident, input: ParseStream<'_>) -> syn::Result<Expr> {
-    let example = "settings.traced";
+    truth(key, input, "settings.traced")
+}
+
+fn truth(key: &Ident, input: ParseStream<'_>, example: &str) -> syn::Result<Expr> {
     let value = value(key, input, example)?;
     match literal(&value) {
         None | Some(Lit::Bool(_)) => Ok(value),

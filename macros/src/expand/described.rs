@@ -6,8 +6,8 @@ use syn::{Expr, ExprReference, Token, spanned::Spanned as _};
 
 use super::{mixed, mixed_at};
 use crate::args::{
-    self, Common, ConsumerOptions, Existing, FailureEvent, Field, ProducerOptions, Recorded,
-    Relation, Text,
+    self, Common, ConsumerOptions, Existing, FailureEvent, Field, Limits, ProducerOptions,
+    Recorded, Relation, Text, Within,
 };
 
 /// How the handler's span relates to its senders, and what it takes from its messages.
@@ -24,7 +24,30 @@ pub(super) fn consumer(options: &ConsumerOptions) -> TokenStream {
         };
         quote_spanned!(mixed()=> .capture_headers(#names))
     });
-    quote!(#relation #max_links #headers)
+    let limits = limits(&options.limits);
+    quote!(#relation #limits #max_links #headers)
+}
+
+fn limits(limits: &Limits) -> TokenStream {
+    let within = limits.within.as_ref().map(|given| {
+        let age = match &given.value {
+            Within::Literal(age) => {
+                let milliseconds = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
+                quote_spanned!(mixed()=> ::core::time::Duration::from_millis(#milliseconds))
+            }
+            Within::Computed(expr) => expr.to_token_stream(),
+        };
+        quote_spanned!(mixed()=> .within(#age))
+    });
+    let max_hops = limits.max_hops.as_ref().map(|given| {
+        let hops = &given.value;
+        quote_spanned!(mixed()=> .max_hops(#hops))
+    });
+    let heed_break = limits.heed_break.as_ref().map(|given| {
+        let heed = &given.value;
+        quote_spanned!(mixed()=> .heed_break(#heed))
+    });
+    quote!(#within #max_hops #heed_break)
 }
 
 fn relation(options: &ConsumerOptions) -> TokenStream {
@@ -40,16 +63,19 @@ fn relation(options: &ConsumerOptions) -> TokenStream {
     }
 }
 
-/// What becomes of a context that the message carries already.
-pub(super) fn producer(options: &ProducerOptions) -> Option<TokenStream> {
+/// What becomes of a context that the message carries already, and what is noted beside it.
+pub(super) fn producer(options: &ProducerOptions) -> TokenStream {
     let existing = options.common.runtime("Existing");
-    options.existing.as_ref().map(|given| {
+    let existing = options.existing.as_ref().map(|given| {
         let kept = match given.value {
             Existing::Keep => quote!(Keep),
             Existing::Replace => quote!(Replace),
         };
         quote_spanned!(mixed()=> .existing(#existing::#kept))
-    })
+    });
+    let new_trace = options.new_trace.as_ref().map(|_| quote_spanned!(mixed()=> .new_trace(true)));
+    let retry = options.retry.as_ref().map(|_| quote_spanned!(mixed()=> .retry(true)));
+    quote!(#existing #new_trace #retry)
 }
 
 /// What all spans have. Fields that mention one of `written` let go of it before the message is

@@ -55,6 +55,28 @@ pub fn consume(site: impl Into<Site>) -> Consumer<'static> {
     }
 }
 
+/// Says that the span which is current is a consumer's span for `message` already, made by somebody
+/// else: a framework or an agent. A handler that runs in what this returns gets no second one, but a
+/// span of kind INTERNAL under the current one. (Within throughline's own handlers this is known.)
+///
+/// ```
+/// use throughline::{Outcome, Traced, async_consumer};
+///
+/// #[async_consumer(continue)]
+/// fn charge_card(order: &Traced<u32>) {}
+///
+/// fn deliver(order: &Traced<u32>) {
+///     let mut here = throughline::handled_by_current_span(order);
+///     here.run_sync(|| charge_card(order));
+///     here.finish(Outcome::ok()); // the span is its maker's to end
+/// }
+/// # deliver(&Traced::new(7));
+/// ```
+pub fn handled_by_current_span<K, M: Receive<K> + ?Sized>(message: &M) -> ActiveSpan {
+    let wanted = Wanted { max_links: MAX_LINKS, headers: &[] };
+    ActiveSpan::unmade(message.receive(wanted).running())
+}
+
 /// A handler's span that is being described: see [`consume`].
 ///
 /// ```

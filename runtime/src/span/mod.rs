@@ -161,6 +161,13 @@ impl ActiveSpan {
         }
     }
 
+    /// What runs inside is a handler's work, whose span somebody else has made.
+    pub(crate) fn unmade(running: Running) -> Self {
+        let mut unmade = Self::passing_through(None);
+        unmade.running = running;
+        unmade
+    }
+
     /// Runs a future inside the span and gives back what it returns.
     ///
     /// The span is entered for each poll, and when the future is dropped.
@@ -254,6 +261,7 @@ impl ActiveSpan {
         if self.undecided.is_some() {
             self.enter_with(|_| ());
         }
+        let attributes = outcome.attributes();
         let failure = outcome.into_failure();
         #[cfg(feature = "tracing")]
         if let (Some(failure), Some(callsite)) = (&failure, self.tells_failure) {
@@ -262,6 +270,7 @@ impl ActiveSpan {
         }
         let Some(own) = self.own.take() else { return };
         let span = own.span();
+        span.set_attributes(attributes);
         if let Some(failure) = failure {
             span.set_attribute(KeyValue::new(key::ERROR_TYPE, failure.error_type));
             span.set_status(Status::error(failure.description));
