@@ -136,12 +136,14 @@ impl PartialEq for TraceContext {
     }
 }
 
+#[allow(clippy::missing_fields_in_debug, reason = "the context is told by what it is made of")]
 impl fmt::Debug for TraceContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TraceContext")
             .field("traceparent", &self.traceparent())
             .field("tracestate", &self.span_context().trace_state().header())
             .field("baggage", &self.context.baggage().to_string())
+            .field("notes", &self.notes)
             .finish()
     }
 }

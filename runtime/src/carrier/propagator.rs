@@ -68,12 +68,12 @@ pub(crate) fn write<M: MessageMut + ?Sized>(context: &TraceContext, message: &mu
 
 /// Writes `notes` into a message whose context, `carried`, stays.
 pub(crate) fn note<M: MessageMut + ?Sized>(notes: Notes, carried: &TraceContext, message: &mut M) {
-    let noted = carried.clone().with_notes(notes);
-    if message.set_context(&noted) {
+    let whole = carried.clone().with_notes(notes);
+    if message.set_context(&whole) {
         return;
     }
     let mut writer = Writer { message, written: Vec::new() };
-    noted.notes().write(&mut writer);
+    whole.notes().write(&mut writer);
     writer.remove_what_was_not_written(&notes::NAMES.map(str::to_owned));
 }
 

@@ -66,7 +66,7 @@ impl Running {
             Some(handler) => running.replace(Some(handler)),
             None => None,
         });
-        RunningGuard { before: entered.then(|| before.unwrap_or_default()), not_send: PhantomData }
+        RunningGuard { entered, before: before.unwrap_or_default(), not_send: PhantomData }
     }
 }
 
@@ -87,13 +87,15 @@ thread_local! {
 
 /// Sets back what ran before.
 pub(super) struct RunningGuard {
-    before: Option<Option<Handler>>,
+    entered: bool,
+    before: Option<Handler>,
     not_send: PhantomData<*const ()>,
 }
 
 impl Drop for RunningGuard {
     fn drop(&mut self) {
-        if let Some(before) = self.before.take() {
+        if self.entered {
+            let before = self.before.take();
             let _ = RUNNING.try_with(|running| running.replace(before));
         }
     }
