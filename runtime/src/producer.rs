@@ -169,7 +169,7 @@ impl<'a> Producer<'a> {
         Notes {
             sent: if message.tells_when_it_was_sent() { None } else { carrier::now() },
             asks_for_new_trace: self.new_trace,
-            failed_attempt: failed_attempt.filter(SpanContext::is_valid),
+            failed_attempt: failed_attempt.filter(SpanContext::is_valid).map(Box::new),
         }
     }
 

@@ -23,7 +23,8 @@ pub(super) const NAMES: [&str; 3] = [SENT, BREAK, ATTEMPT];
 pub(crate) struct Notes {
     pub(crate) sent: Option<SystemTime>,
     pub(crate) asks_for_new_trace: bool,
-    pub(crate) failed_attempt: Option<SpanContext>,
+    /// Boxed, for it is rare, and a payload with its context is to stay small.
+    pub(crate) failed_attempt: Option<Box<SpanContext>>,
 }
 
 impl Notes {
@@ -34,7 +35,7 @@ impl Notes {
             sent: milliseconds
                 .and_then(|since| UNIX_EPOCH.checked_add(Duration::from_millis(since))),
             asks_for_new_trace: headers.value(BREAK).is_some_and(|text| text.trim() == "1"),
-            failed_attempt: headers.value(ATTEMPT).and_then(w3c::parse_traceparent),
+            failed_attempt: headers.value(ATTEMPT).and_then(w3c::parse_traceparent).map(Box::new),
         }
     }
 
@@ -46,7 +47,7 @@ impl Notes {
         if self.asks_for_new_trace {
             injector.set(BREAK, "1".to_owned());
         }
-        if let Some(attempt) = self.failed_attempt.as_ref().and_then(w3c::traceparent) {
+        if let Some(attempt) = self.failed_attempt.as_deref().and_then(w3c::traceparent) {
             injector.set(ATTEMPT, attempt);
         }
     }

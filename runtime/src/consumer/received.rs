@@ -132,7 +132,7 @@ impl<'m> Received<'m> {
         facts.capture(reading.captured);
         let notes = reading.context.notes();
         facts.sent_at_unless_known(notes.sent);
-        self.add_attempt(notes.failed_attempt.as_ref());
+        self.add_attempt(notes.failed_attempt.as_deref());
         self.origins.add(&reading.context.span_context(), &facts);
         if reading.unreadable {
             self.origins.add_unreadable();
