@@ -9,6 +9,9 @@ mod outcome;
 pub mod private;
 mod producer;
 mod relation;
+#[cfg(feature = "sampler")]
+#[cfg_attr(docsrs, doc(cfg(feature = "sampler")))]
+pub mod sampler;
 mod semconv;
 mod span;
 #[cfg(feature = "testing")]

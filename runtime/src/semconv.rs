@@ -58,7 +58,9 @@ pub(crate) mod outcome {
 
 /// Values of `throughline.link.role`.
 pub(crate) mod link_role {
+    /// The span that is active where the handler starts.
     pub(crate) const AMBIENT: &str = "ambient";
+    /// An attempt to handle the message that failed.
     pub(crate) const ATTEMPT: &str = "attempt";
 }
 

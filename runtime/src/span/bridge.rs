@@ -84,9 +84,9 @@ pub(super) fn is_enabled(callsite: &'static DefaultCallsite) -> bool {
     if *metadata.level() > STATIC_MAX_LEVEL || *metadata.level() > LevelFilter::current() {
         return false;
     }
-    let interest = callsite.interest();
-    !interest.is_never()
-        && (interest.is_always() || tracing::dispatcher::get_default(|it| it.enabled(metadata)))
+    // `never` is no answer yet: while one subscriber lives that is not the global one, `tracing` asks
+    // the thread that comes first, which may have none.
+    callsite.interest().is_always() || tracing::dispatcher::get_default(|it| it.enabled(metadata))
 }
 
 /// The `tracing` span of `draft`.
