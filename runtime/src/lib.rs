@@ -7,6 +7,7 @@ mod operation;
 mod outcome;
 #[doc(hidden)]
 pub mod private;
+mod process;
 mod producer;
 mod relation;
 mod semconv;
@@ -25,6 +26,7 @@ pub use carrier::{
 };
 pub use consumer::{AnyNumber, Consumer, Many, One, Receive, TakenBy, UnstartedSpan, consume};
 pub use outcome::{DebuggedFailure, DisplayedFailure, IntoOutcome, Outcome};
+pub use process::Step;
 pub use producer::{Existing, Producer, produce};
 pub use relation::Relation;
 pub use span::{ActiveSpan, Run, Site, Value, record};

@@ -52,6 +52,11 @@ pub(crate) mod system {
     pub(crate) const IN_PROCESS: &str = "in_process";
 }
 
+/// Values of `throughline.link.role`.
+pub(crate) mod link_role {
+    pub(crate) const AMBIENT: &str = "ambient";
+}
+
 /// Values of `error.type` that name no error type.
 pub(crate) mod error_type {
     pub(crate) const OTHER: &str = "_OTHER";

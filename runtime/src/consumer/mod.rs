@@ -18,7 +18,7 @@ pub use unstarted::UnstartedSpan;
 use crate::operation::Operation;
 use crate::outcome::{IntoOutcome, Outcome};
 use crate::relation::{Baggage, MAX_LINKS, Parent, Placement, Relation, Situation};
-use crate::semconv::{key, operation};
+use crate::semconv::{key, link_role, operation};
 use crate::span::{ActiveSpan, Draft, FieldValue, Lineage, Plain, Running, Site, current_context};
 
 /// Begins a handler's span without a macro: for a loop, or for a framework that wraps others'
@@ -327,7 +327,7 @@ fn links(placement: &Placement, received: &Received<'_>, ambient: &SpanContext) 
         links.push(Link::new(origin.context.clone(), attributes, 0));
     }
     if placement.ambient_linked {
-        let role = KeyValue::new(key::LINK_ROLE, "ambient");
+        let role = KeyValue::new(key::LINK_ROLE, link_role::AMBIENT);
         links.push(Link::new(ambient.clone(), vec![role], 0));
     }
     links
