@@ -44,7 +44,7 @@ mod beginning {
     fn the_root_has_a_trace_of_its_own_and_ends_at_once() {
         in_both_worlds(|capture| {
             let traces = inside_a_poll_loop(capture, || {
-                TraceContext::begin("sign-up");
+                let _ = TraceContext::begin("sign-up");
                 in_span("later", || ());
             });
             let root = traces.span("sign-up").is_root().is_kind("internal").status_is_unset();
@@ -120,8 +120,8 @@ mod beginning {
                     fields: ["signup.id"],
                 );
                 let id = 7;
-                TraceContext::begin(Step::new(site).fields(&[("signup.id", field::value(&id))]));
-                TraceContext::begin(site)
+                let fields = [("signup.id", field::value(&id))];
+                [TraceContext::begin(Step::new(site).fields(&fields)), TraceContext::begin(site)]
             });
             let [one, other] = traces.spans("sign-up")[..] else { panic!("{traces}") };
             let with_id = if one.attribute("signup.id").is_some() { one } else { other };

@@ -153,6 +153,7 @@ impl TraceContext {
     /// );
     /// # }
     /// ```
+    #[must_use = "a process whose context is not kept can't be linked to"]
     pub fn begin<'a>(process: impl Into<Step<'a>>) -> Self {
         let ambient = current_context();
         let top = with_baggage_of(&ambient);
