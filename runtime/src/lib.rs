@@ -7,6 +7,7 @@ mod operation;
 mod outcome;
 #[doc(hidden)]
 pub mod private;
+mod process;
 mod producer;
 mod relation;
 #[cfg(feature = "sampler")]
@@ -31,6 +32,7 @@ pub use consumer::{
     handled_by_current_span,
 };
 pub use outcome::{DebuggedFailure, DisplayedFailure, IntoOutcome, Outcome};
+pub use process::Step;
 pub use producer::{Existing, Producer, produce};
 pub use relation::Relation;
 pub use span::{ActiveSpan, Run, Site, Value, record};

@@ -20,9 +20,9 @@ use std::fmt;
 use opentelemetry::trace::{Link, SpanKind, Status, TraceContextExt};
 use opentelemetry::{Context, ContextGuard, KeyValue};
 
-pub(crate) use current::current_context;
 #[cfg(feature = "tracing")]
 use current::current_span_context;
+pub(crate) use current::{current_context, current_span};
 pub(crate) use field::Plain;
 pub use field::{FieldValue, Value, debug, display, empty, value};
 pub use future::Run;
@@ -246,21 +246,29 @@ impl ActiveSpan {
 
     /// The context that the work inside sees: the span's own, or what passes through.
     pub(crate) fn context(&mut self) -> Context {
+        self.decide();
+        self.own.as_ref().or(self.attach.as_ref()).cloned().unwrap_or_else(current_context)
+    }
+
+    /// The span's own context; none where no span is made.
+    pub(crate) fn own_context(&mut self) -> Option<Context> {
+        self.decide();
+        self.own.clone()
+    }
+
+    /// Finds out which world the span is in, if nothing has run in it yet.
+    fn decide(&mut self) {
         #[cfg(feature = "tracing")]
         if self.undecided.is_some() {
             self.enter_with(|_| ());
         }
-        self.own.as_ref().or(self.attach.as_ref()).cloned().unwrap_or_else(current_context)
     }
 
     fn end(&mut self, outcome: Outcome) {
         if std::mem::replace(&mut self.finished, true) {
             return;
         }
-        #[cfg(feature = "tracing")]
-        if self.undecided.is_some() {
-            self.enter_with(|_| ());
-        }
+        self.decide();
         let attributes = outcome.attributes();
         let failure = outcome.into_failure();
         #[cfg(feature = "tracing")]

@@ -51,7 +51,7 @@ impl Site {
     }
 }
 
-/// All handlers that have only a name share one call site, with the target `throughline`.
+/// All spans that have only a name share one call site, with the target `throughline`.
 impl From<&'static str> for Site {
     fn from(function: &'static str) -> Self {
         Self { function, qualified_function: function, ..named() }
