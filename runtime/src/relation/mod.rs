@@ -158,6 +158,48 @@ impl Relation {
     }
 }
 
+/// Where a task's span belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TaskPlacement {
+    pub(crate) kind: Kind,
+    pub(crate) reason: Option<Reason>,
+    pub(crate) caller: Caller,
+    pub(crate) keeps_baggage: bool,
+}
+
+/// What the span that was active where the task was called is to the task's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Caller {
+    Parent,
+    Linked,
+    Unrelated,
+}
+
+impl Relation {
+    /// The same for a task, which has no message: whatever was active where it was called is the
+    /// one that it may relate to.
+    pub(crate) fn place_task(self, caller: &SpanContext) -> TaskPlacement {
+        let is_known = caller.is_valid();
+        let related = |kind: Kind, caller: Caller| TaskPlacement {
+            kind,
+            reason: (!is_known).then_some(Reason::NoContext),
+            caller: if is_known { caller } else { Caller::Unrelated },
+            keeps_baggage: true,
+        };
+        match self.kind {
+            Kind::Ignore => TaskPlacement {
+                kind: Kind::Ignore,
+                reason: None,
+                caller: Caller::Unrelated,
+                keeps_baggage: false,
+            },
+            Kind::Continue => related(Kind::Continue, Caller::Parent),
+            // There is nothing around a task to be nested in.
+            Kind::Link => related(Kind::Link, Caller::Linked),
+        }
+    }
+}
+
 impl Situation<'_> {
     /// A root with a link to each distinct origin.
     fn links_origins(self, kind: Kind, ambient: bool) -> Placement {

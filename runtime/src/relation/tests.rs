@@ -159,3 +159,48 @@ fn a_handler_without_links_still_continues() {
     assert_eq!((none.parent, none.origins_linked, none.ambient_linked), (Parent::Origin, 0, false));
     assert_eq!(none.left_out, 1);
 }
+
+// Tasks.
+
+const LINKED_TASK: TaskPlacement =
+    TaskPlacement { kind: Kind::Link, reason: None, caller: Caller::Linked, keeps_baggage: true };
+
+#[test]
+fn a_task_that_continues_is_a_child_of_its_caller_without_a_link() {
+    assert_eq!(
+        Relation::CONTINUE.place_task(&span(1)),
+        TaskPlacement { kind: Kind::Continue, caller: Caller::Parent, ..LINKED_TASK }
+    );
+}
+
+#[test]
+fn a_task_that_links_is_a_root_linked_to_its_caller() {
+    assert_eq!(Relation::LINK.place_task(&span(1)), LINKED_TASK);
+    assert_eq!(Relation::LINK.nested().place_task(&span(1)), LINKED_TASK);
+}
+
+#[test]
+fn a_task_without_a_caller_is_an_unrelated_root_and_says_so() {
+    let alone =
+        TaskPlacement { reason: Some(Reason::NoContext), caller: Caller::Unrelated, ..LINKED_TASK };
+    assert_eq!(Relation::LINK.place_task(&span(0)), alone);
+    assert_eq!(
+        Relation::CONTINUE.place_task(&span(0)),
+        TaskPlacement { kind: Kind::Continue, ..alone }
+    );
+}
+
+#[test]
+fn a_task_that_ignores_its_caller_knows_nothing_of_it() {
+    for caller in [0, 1] {
+        assert_eq!(
+            Relation::IGNORE.place_task(&span(caller)),
+            TaskPlacement {
+                kind: Kind::Ignore,
+                caller: Caller::Unrelated,
+                keeps_baggage: false,
+                ..LINKED_TASK
+            }
+        );
+    }
+}
