@@ -11,6 +11,7 @@ mod producer;
 mod relation;
 mod semconv;
 mod span;
+mod task;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;
@@ -28,6 +29,7 @@ pub use outcome::{DebuggedFailure, DisplayedFailure, IntoOutcome, Outcome};
 pub use producer::{Existing, Producer, produce};
 pub use relation::Relation;
 pub use span::{ActiveSpan, Run, Site, Value, record};
+pub use task::{RunTask, Task, TaskFn, TaskFuture, task};
 #[cfg(feature = "macros")]
 #[cfg_attr(docsrs, doc(cfg(feature = "macros")))]
 pub use throughline_macros::{async_consumer, async_producer};

@@ -1,4 +1,4 @@
-//! Which messages the handler that runs on this thread was started by.
+//! Which messages the handler that runs on this thread was started by, and who called the task.
 //!
 //! A producer asks: a context that its message carries from there was forwarded, not chosen.
 
@@ -10,10 +10,11 @@ use opentelemetry::trace::{SpanContext, SpanId, TraceId};
 
 type Id = (TraceId, SpanId);
 
-/// The origins of one handler. Of a single message they need no allocation.
+/// The origins of one handler, or of the handler around a task and its caller. One alone needs no
+/// allocation.
 #[derive(Debug, Clone, Default)]
 pub(crate) enum Running {
-    /// Not a handler: whatever runs around it goes on.
+    /// Neither a handler nor a task: whatever runs around it goes on.
     #[default]
     Unchanged,
     One(Option<Id>),
@@ -32,6 +33,20 @@ impl Running {
         } else {
             Self::One(origins.next().map(id))
         }
+    }
+
+    /// Of a task that is called here by `caller`: the handler around it goes on in the task, wherever
+    /// that runs, and what the caller's own span sent is no more chosen there than here.
+    pub(crate) fn task(caller: &SpanContext) -> Self {
+        let caller = caller.is_valid().then(|| (caller.trace_id(), caller.span_id()));
+        RUNNING.with(|running| match (&*running.borrow(), caller) {
+            (Self::Unchanged | Self::One(None), caller) => Self::One(caller),
+            (handler, None) => handler.clone(),
+            (Self::One(Some(origin)), Some(caller)) => Self::Many([*origin, caller].into()),
+            (Self::Many(origins), Some(caller)) => {
+                Self::Many(origins.iter().copied().chain([caller]).collect())
+            }
+        })
     }
 
     pub(super) fn enter(&self) -> RunningGuard {
@@ -57,7 +72,8 @@ impl Drop for RunningGuard {
     }
 }
 
-/// Whether `span` sent a message that the handler around this code was started by.
+/// Whether `span` sent a message that the handler around this code was started by, or called the
+/// task around it.
 pub(crate) fn is_origin_of_the_running_handler(span: &SpanContext) -> bool {
     let id = (span.trace_id(), span.span_id());
     RUNNING.with(|running| match &*running.borrow() {
