@@ -15,6 +15,7 @@ mod relation;
 pub mod sampler;
 mod semconv;
 mod span;
+mod task;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;
@@ -36,6 +37,7 @@ pub use process::Step;
 pub use producer::{Existing, Producer, produce};
 pub use relation::Relation;
 pub use span::{ActiveSpan, Run, Site, Value, record};
+pub use task::{RunTask, Task, TaskFn, TaskFuture, task};
 #[cfg(feature = "macros")]
 #[cfg_attr(docsrs, doc(cfg(feature = "macros")))]
 pub use throughline_macros::{async_consumer, async_producer};

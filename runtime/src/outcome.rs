@@ -3,6 +3,8 @@
 use std::any::type_name;
 use std::borrow::Cow;
 use std::fmt::{Debug, Display};
+use std::hash::{Hash, Hasher};
+use std::mem::discriminant;
 
 use opentelemetry::KeyValue;
 
@@ -164,6 +166,15 @@ impl Outcome {
     pub(crate) fn of_silent_error<E: ?Sized>() -> Self {
         Self::error(error_type_name::<E>())
     }
+
+    /// What can be told of a value of which nothing at all is asked: that it is an `Err`, and the
+    /// name of the error's type.
+    pub(crate) fn of_anything<T>(value: &T) -> Self {
+        match error_in(type_name::<T>()) {
+            Some(error) if is_second_variant(value) => Self::error(own_name(error)),
+            _ => Self::ok(),
+        }
+    }
 }
 
 /// A value that says how the handler which returned it ended.
@@ -219,9 +230,54 @@ impl<T, E: Display> IntoOutcome for Result<T, E> {
     }
 }
 
-/// A type's own name without path and generics; `_OTHER` for types that stand for any error.
+/// The type of the error, where the type so named is a `Result`.
+///
+/// Stable Rust can't ask a type without bounds whether it is one, but it can ask for the name.
+fn error_in(type_name: &'static str) -> Option<&'static str> {
+    let inside = type_name.strip_prefix("core::result::Result<")?.strip_suffix('>')?;
+    let mut depth = 0_usize;
+    let mut before = ' ';
+    let comma = inside.find(|letter| {
+        match letter {
+            '<' | '(' | '[' => depth += 1,
+            // The `>` of an arrow closes nothing.
+            '>' if before == '-' => {}
+            '>' | ')' | ']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        before = letter;
+        letter == ',' && depth == 0
+    })?;
+    Some(inside[comma + 1..].trim_start())
+}
+
+/// Whether this is an enum's second variant: of a `Result`, the `Err`.
+///
+/// That is asked without bounds by way of the discriminant, which tells its number to a hasher alone.
+fn is_second_variant<T>(value: &T) -> bool {
+    struct Number(Option<isize>);
+    impl Hasher for Number {
+        fn write_isize(&mut self, number: isize) {
+            self.0 = Some(number);
+        }
+        fn write(&mut self, _: &[u8]) {}
+        fn finish(&self) -> u64 {
+            0
+        }
+    }
+    let mut number = Number(None);
+    discriminant(value).hash(&mut number);
+    number.0 == Some(1)
+}
+
+/// The name of an error's type: see [`own_name`].
 fn error_type_name<E: ?Sized>() -> &'static str {
-    let full = type_name::<E>().trim_start_matches("&mut ").trim_start_matches('&');
+    own_name(type_name::<E>())
+}
+
+/// A type's own name without path and generics; `_OTHER` for types that stand for any error.
+fn own_name(full: &'static str) -> &'static str {
+    let full = full.trim_start_matches("&mut ").trim_start_matches('&');
     let path = full.split('<').next().unwrap_or(full);
     let stands_for_any = path.starts_with("dyn ")
         || path.starts_with('(')
@@ -411,6 +467,39 @@ mod tests {
         assert_eq!(error_type_name::<dyn std::error::Error>(), "_OTHER");
         assert_eq!(error_type_name::<&(dyn std::error::Error + 'static)>(), "_OTHER");
         assert_eq!(error_type_name::<(u8, u8)>(), "_OTHER");
+    }
+
+    #[test]
+    fn an_err_is_told_from_whatever_else_there_may_be() {
+        use std::collections::HashMap;
+        use std::num::ParseIntError;
+
+        struct Silent;
+        type Boxed = Box<dyn std::error::Error + Send + Sync>;
+        type Large = Result<HashMap<(u8, u8), fn(u8, u8) -> Option<u8>>, ParseIntError>;
+        enum Third {
+            _A,
+            B,
+        }
+        fn told<T>(value: T) -> Outcome {
+            Outcome::of_anything(&value)
+        }
+        assert_eq!(told(Err::<(), _>(Silent)), Outcome::error("Silent"));
+        assert_eq!(told("x".parse::<u8>()), Outcome::error("ParseIntError"));
+        let large: Large = "x".parse::<u8>().map(|_| HashMap::new());
+        assert_eq!(told(large), Outcome::error("ParseIntError"));
+        assert_eq!(told(Err::<u8, Boxed>("no".into())), Outcome::error("_OTHER"));
+        assert_eq!(told(Err::<(), ()>(())), Outcome::error("_OTHER"));
+        assert_eq!(told(Err::<std::convert::Infallible, _>("no")), Outcome::error("str"));
+
+        assert_eq!(told(Ok::<u8, Silent>(1)), Outcome::ok());
+        assert_eq!(told(Ok::<u8, std::convert::Infallible>(1)), Outcome::ok());
+        assert_eq!(told(Some(1)), Outcome::ok());
+        assert_eq!(told(None::<u8>), Outcome::ok());
+        assert_eq!(told(Some(Err::<(), _>(Silent))), Outcome::ok());
+        assert_eq!(told(Third::B), Outcome::ok());
+        assert_eq!(told(1_isize), Outcome::ok());
+        assert_eq!(told(true), Outcome::ok());
     }
 
     #[test]

@@ -6,6 +6,7 @@ pub use crate::producer::{Existing, produce};
 pub use crate::span::ActiveSpan;
 #[cfg(feature = "tracing")]
 pub use crate::span::failure;
+pub use crate::task::task;
 pub use crate::{field, outcome, site};
 #[cfg(feature = "tracing")]
 pub use tracing;

@@ -76,11 +76,13 @@ pub(crate) mod error_type {
     pub(crate) const CANCELLED: &str = "cancelled";
 }
 
-/// The event that tells of a failure, by what failed: conventions, section "Messaging exceptions".
+/// The event that tells of a failure, by what failed: conventions, section "Messaging exceptions",
+/// and for a task, which is no messaging operation, "Exceptions".
 #[cfg(feature = "tracing")]
 pub(crate) mod event {
     pub(crate) const PROCESS_EXCEPTION: &str = "messaging.process.exception";
     pub(crate) const SEND_EXCEPTION: &str = "messaging.send.exception";
+    pub(crate) const EXCEPTION: &str = "exception";
     pub(crate) const EXCEPTION_TYPE: &str = "exception.type";
     pub(crate) const EXCEPTION_MESSAGE: &str = "exception.message";
 }

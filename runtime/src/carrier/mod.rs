@@ -23,7 +23,7 @@ pub use context::TraceContext;
 pub(crate) use facts::Agreement;
 pub use facts::Facts;
 pub use message::{Message, MessageMut};
-pub(crate) use notes::{Notes, now};
+pub(crate) use notes::{Notes, age, now};
 pub(crate) use propagator::{note, read};
 pub(crate) use reader::Reading;
 pub use reader::{HeaderReader, HeaderValue, Repeats};

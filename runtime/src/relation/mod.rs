@@ -291,6 +291,61 @@ impl Relation {
     }
 }
 
+/// Where a task's span belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TaskPlacement {
+    pub(crate) kind: Kind,
+    pub(crate) reason: Option<Reason>,
+    pub(crate) caller: Caller,
+    pub(crate) keeps_baggage: bool,
+    /// The count of hops that the trace goes on with.
+    pub(crate) hops: Option<u32>,
+}
+
+/// What the span that was active where the task was called is to the task's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Caller {
+    Parent,
+    Linked,
+    Unrelated,
+}
+
+impl Relation {
+    /// The same for a task, which has no message: whatever was active where it was called is the
+    /// one that it may relate to. Its age is the time since then.
+    pub(crate) fn place_task(self, caller: &SpanContext, sending: Sending) -> TaskPlacement {
+        let is_known = caller.is_valid();
+        let related = |kind: Kind, caller: Caller| TaskPlacement {
+            kind,
+            reason: (!is_known).then_some(Reason::NoContext),
+            caller: if is_known { caller } else { Caller::Unrelated },
+            keeps_baggage: true,
+            hops: None,
+        };
+        // There is nothing around a task to be nested in.
+        let linked = related(Kind::Link, Caller::Linked);
+        match self.kind {
+            Kind::Ignore => TaskPlacement {
+                kind: Kind::Ignore,
+                reason: None,
+                caller: Caller::Unrelated,
+                keeps_baggage: false,
+                hops: None,
+            },
+            Kind::Continue if is_known => match self.limits.spent(&sending) {
+                Some(reason) => TaskPlacement { reason: Some(reason), ..linked },
+                None => TaskPlacement {
+                    reason: self.age_unknown(&sending),
+                    hops: self.limits.count(&sending),
+                    ..related(Kind::Continue, Caller::Parent)
+                },
+            },
+            Kind::Continue => related(Kind::Continue, Caller::Unrelated),
+            Kind::Link => linked,
+        }
+    }
+}
+
 impl Situation<'_> {
     /// A root with a link to each distinct origin and to failed attempts.
     fn links_origins(self, kind: Kind, ambient: bool) -> Placement {

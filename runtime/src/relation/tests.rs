@@ -277,3 +277,75 @@ fn failed_attempts_are_linked_after_the_origins_where_there_is_room() {
     assert_eq!(place(Relation::LINK, 2), (1, 0, true));
     assert_eq!(place(Relation::IGNORE, 8), (0, 0, true));
 }
+
+// Tasks.
+
+const LINKED_TASK: TaskPlacement = TaskPlacement {
+    kind: Kind::Link,
+    reason: None,
+    caller: Caller::Linked,
+    keeps_baggage: true,
+    hops: None,
+};
+
+#[test]
+fn a_task_that_continues_is_a_child_of_its_caller_without_a_link() {
+    assert_eq!(
+        Relation::CONTINUE.place_task(&span(1), Sending::default()),
+        TaskPlacement { kind: Kind::Continue, caller: Caller::Parent, ..LINKED_TASK }
+    );
+}
+
+#[test]
+fn a_task_that_links_is_a_root_linked_to_its_caller() {
+    assert_eq!(Relation::LINK.place_task(&span(1), Sending::default()), LINKED_TASK);
+    assert_eq!(Relation::LINK.nested().place_task(&span(1), Sending::default()), LINKED_TASK);
+}
+
+#[test]
+fn a_task_without_a_caller_is_an_unrelated_root_and_says_so() {
+    let alone =
+        TaskPlacement { reason: Some(Reason::NoContext), caller: Caller::Unrelated, ..LINKED_TASK };
+    assert_eq!(Relation::LINK.place_task(&span(0), Sending::default()), alone);
+    assert_eq!(
+        Relation::CONTINUE.place_task(&span(0), Sending::default()),
+        TaskPlacement { kind: Kind::Continue, ..alone }
+    );
+}
+
+#[test]
+fn a_task_that_ignores_its_caller_knows_nothing_of_it() {
+    for caller in [0, 1] {
+        assert_eq!(
+            Relation::IGNORE.place_task(&span(caller), Sending::default()),
+            TaskPlacement {
+                kind: Kind::Ignore,
+                caller: Caller::Unrelated,
+                keeps_baggage: false,
+                ..LINKED_TASK
+            }
+        );
+    }
+}
+
+#[test]
+fn a_task_has_the_same_budget_as_a_handler() {
+    let limited = Relation::CONTINUE.within(MINUTE).max_hops(3);
+    let sent = |age, hops| Sending { age: Some(age), hops, asks_for_new_trace: false };
+    let place = |sending| limited.place_task(&span(1), sending);
+    let continued = TaskPlacement {
+        kind: Kind::Continue,
+        caller: Caller::Parent,
+        hops: Some(3),
+        ..LINKED_TASK
+    };
+    assert_eq!(place(sent(MINUTE, Some(2))), continued);
+    assert_eq!(
+        place(sent(2 * MINUTE, Some(2))),
+        TaskPlacement { reason: Some(Reason::Age), ..LINKED_TASK }
+    );
+    assert_eq!(
+        place(sent(MINUTE, Some(3))),
+        TaskPlacement { reason: Some(Reason::Hops), ..LINKED_TASK }
+    );
+}

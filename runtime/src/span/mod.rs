@@ -144,7 +144,7 @@ struct Entered<'s> {
 
 impl ActiveSpan {
     /// No span of its own: the work inside sees `context`.
-    fn passing_through(context: Option<Context>) -> Self {
+    pub(crate) fn passing_through(context: Option<Context>) -> Self {
         Self {
             #[cfg(feature = "tracing")]
             tracing: tracing::Span::none(),

@@ -1,4 +1,4 @@
-//! Which handler runs on this thread, and by which messages it was started.
+//! Which handler or task runs on this thread, and by which messages or whom it was started.
 //!
 //! A producer asks: a context that its message carries from there was forwarded, not chosen. A
 //! handler asks: for a message that is being handled already there is a consumer's span.
@@ -11,15 +11,23 @@ use std::sync::Arc;
 use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState};
 
 type Id = (TraceId, SpanId);
+type Own = (TraceId, SpanId, TraceFlags);
 
-/// What started a handler.
+/// What started a handler or a task.
 #[derive(Debug, Clone, Default)]
 pub(crate) enum Running {
-    /// Not a handler: whatever runs around it goes on.
+    /// Neither a handler nor a task: whatever runs around it goes on.
     #[default]
     Unchanged,
     Message(MessageId),
     Batch(Arc<[Id]>),
+    Task {
+        /// What the handler around the call handles, and its span.
+        message: Option<MessageId>,
+        handler: Option<Own>,
+        /// Whoever sent it that, and the callers.
+        not_chosen: Arc<[Id]>,
+    },
 }
 
 /// A message as far as it can be told from others. It needs no allocation.
@@ -51,10 +59,31 @@ impl Running {
         Self::Batch(origins.map(id).collect())
     }
 
+    /// Of a task that is called here by `caller`: the handler around it goes on in the task, wherever
+    /// that runs, and what the caller's own span sent is no more chosen there than here.
+    pub(crate) fn task(caller: &SpanContext) -> Self {
+        let caller = caller.is_valid().then(|| id(caller));
+        let around = ask(|handler| match &handler.started_by {
+            Self::Unchanged => None,
+            Self::Message(message) => Some((Some(*message), message.origin.into_iter().collect())),
+            Self::Batch(origins) => Some((None, origins.to_vec())),
+            Self::Task { message, not_chosen, .. } => Some((*message, not_chosen.to_vec())),
+        });
+        let (message, around): (Option<MessageId>, Vec<Id>) = around.unwrap_or_default();
+        if caller.is_none() && message.is_none() && around.is_empty() {
+            return Self::Unchanged;
+        }
+        let handler = ask(|handler| handler.span);
+        Self::Task { message, handler, not_chosen: around.into_iter().chain(caller).collect() }
+    }
+
     /// For as long as the guard lives, this is what runs, in the span `own`.
     pub(super) fn enter(&self, own: Option<&SpanContext>) -> RunningGuard {
         let mut handler = match self {
             Self::Unchanged => None,
+            task @ Self::Task { handler, .. } => {
+                Some(Handler { started_by: task.clone(), span: *handler })
+            }
             started_by => Some(Handler {
                 started_by: started_by.clone(),
                 span: own.map(|own| (own.trace_id(), own.span_id(), own.trace_flags())),
@@ -78,7 +107,7 @@ fn id(span: &SpanContext) -> Id {
 #[derive(Debug)]
 struct Handler {
     started_by: Running,
-    span: Option<(TraceId, SpanId, TraceFlags)>,
+    span: Option<Own>,
 }
 
 thread_local! {
@@ -105,13 +134,16 @@ fn ask<T>(question: impl FnOnce(&Handler) -> Option<T>) -> Option<T> {
     RUNNING.try_with(|running| running.borrow().as_ref().and_then(question)).ok().flatten()
 }
 
-/// Whether `span` sent a message that the handler around this code was started by.
+/// Whether `span` sent a message that the handler around this code was started by, or called the
+/// task around it.
 pub(crate) fn is_origin_of_the_running_handler(span: &SpanContext) -> bool {
     let sender = id(span);
     ask(|handler| match &handler.started_by {
         Running::Unchanged => None,
         Running::Message(message) => Some(message.origin == Some(sender)),
-        Running::Batch(origins) => Some(origins.contains(&sender)),
+        Running::Batch(senders) | Running::Task { not_chosen: senders, .. } => {
+            Some(senders.contains(&sender))
+        }
     })
     .unwrap_or(false)
 }
@@ -119,8 +151,10 @@ pub(crate) fn is_origin_of_the_running_handler(span: &SpanContext) -> bool {
 /// Whether the handler around this code was started by this very message.
 pub(crate) fn is_handled_already(message: MessageId) -> bool {
     ask(|handler| match handler.started_by {
-        Running::Message(running) => Some(running.is(message)),
-        Running::Unchanged | Running::Batch(_) => None,
+        Running::Message(running) | Running::Task { message: Some(running), .. } => {
+            Some(running.is(message))
+        }
+        Running::Unchanged | Running::Batch(_) | Running::Task { message: None, .. } => None,
     })
     .unwrap_or(false)
 }
