@@ -527,6 +527,43 @@ fn called_where_telemetry_is_suppressed_it_makes_no_span_wherever_it_runs() {
     );
 }
 
+#[test]
+fn suppressed_telemetry_is_known_where_the_caller_is_known_to_tracing_alone() {
+    use tracing_subscriber::layer::SubscriberExt as _;
+
+    let capture = Capture::new().with_subscriber(|tracer| {
+        let layer = tracing_opentelemetry::layer().with_tracer(tracer);
+        tracing_subscriber::registry().with(layer.with_context_activation(false))
+    });
+    let traces = capture.run_sync(|| {
+        let task = tracing::info_span!("request").in_scope(|| {
+            let _suppressed = opentelemetry::Context::enter_telemetry_suppressed_scope();
+            (|| ()).continued("suppressed")
+        });
+        task();
+        tracing::info_span!("request").in_scope(|| (|| ()).continued("task"))();
+    });
+    traces.span("task").is_child_of("request");
+    assert_eq!(traces.len(), 3, "{traces}");
+}
+
+// In the log.
+
+#[test]
+fn in_tracing_it_has_no_parent_so_that_it_keeps_none_open() {
+    let mut begun = None;
+    let traces = Capture::new().run_sync(|| {
+        begun = tracing::info_span!("request").in_scope(|| {
+            let mut task = Box::pin(std::future::pending::<()>().continued("task"));
+            assert!(poll_once(task.as_mut()).is_pending());
+            Some(task)
+        });
+    });
+    traces.span("request").is_root();
+    assert!(format!("{traces:?}").ends_with(r#"open: ["task"] }"#), "{traces:?}");
+    drop(begun);
+}
+
 // Inside a handler.
 
 #[async_producer(destination = "thumbnails")]
@@ -546,7 +583,14 @@ fn a_context_that_was_forwarded_or_captured_by_its_caller_is_no_more_chosen_in_t
         tokio::spawn(publish(message).continued("forward"))
     }
 
+    #[async_consumer(link)]
+    fn answers(message: Headers) -> tokio::task::JoinHandle<TraceContext> {
+        drop(message);
+        tokio::spawn(publish_traced(Traced::new(7)).continued("answer"))
+    }
+
     let forwarded = async || {
+        answers(from(SENDER)).await.expect("it ran");
         let message = handler(from(SENDER)).await.expect("it ran");
         let sent = TraceContext::read_from(&message).traceparent().expect("it was written");
         assert_eq!(sent[3..35], SENDER[3..35]);
@@ -561,13 +605,29 @@ fn a_context_that_was_forwarded_or_captured_by_its_caller_is_no_more_chosen_in_t
     let check = |traces: &Traces| {
         let sent: Vec<_> =
             traces.all().into_iter().filter(|it| it.name() == "send thumbnails").collect();
-        assert_eq!(sent.len(), 2, "{traces}");
+        assert_eq!(sent.len(), 3, "{traces}");
         for span in sent {
             span.is_kind("producer").has_no_links();
         }
     };
     on_one_thread(forwarded, check);
     on_many_threads(forwarded, check);
+}
+
+#[test]
+fn a_context_that_is_forwarded_by_a_handler_without_a_span_is_not_chosen_either() {
+    #[async_consumer(link, enabled = false)]
+    fn untraced(message: Headers) -> tokio::task::JoinHandle<Headers> {
+        tokio::spawn(publish(message).continued("forward"))
+    }
+
+    on_one_thread(
+        async || drop(untraced(from(SENDER)).await),
+        |traces| {
+            traces.span("forward").is_root();
+            traces.span("send thumbnails").is_kind("producer").has_no_links();
+        },
+    );
 }
 
 #[test]

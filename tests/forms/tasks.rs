@@ -269,6 +269,21 @@ fn arguments_live_as_long_as_those_of_an_async_fn() {
     assert_eq!(never_polled, *notes.borrow());
 }
 
+impl Noted {
+    #[async_task(link)]
+    async fn unused_self(self, _other: Noted) {}
+}
+
+#[test]
+fn a_self_that_is_not_used_lives_as_long_as_the_future() {
+    let notes = Rc::<RefCell<Vec<_>>>::default();
+    let new = |name| Noted(name, Rc::clone(&notes));
+    let future = new("self").unused_self(new("other"));
+    assert!(notes.borrow().is_empty());
+    block_on(future);
+    assert_eq!(*notes.borrow(), ["other", "self"]);
+}
+
 trait Resizes {
     type Error;
 
