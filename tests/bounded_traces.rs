@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use throughline::testing::Traces;
 use throughline::{
     Facts, HeaderReader, Message, MessageMut, Relation, TraceContext, Traced, async_consumer,
-    async_producer,
+    async_producer, async_task,
 };
 use throughline_tests::{Headers, SENDER, from, headers, in_both_worlds, in_span};
 
@@ -326,5 +326,49 @@ fn a_payload_in_a_channel_can_ask_for_a_new_trace_as_well() {
             remind(&message);
         });
         traces.span("remind").is_root().links_to("schedule");
+    });
+}
+
+#[test]
+fn a_task_that_waited_too_long_or_too_often_is_linked_as_well() {
+    #[async_task(continue, within = "1h", max_hops = 1)]
+    async fn once() -> Option<String> {
+        let mut sent_on = Headers::new();
+        send_on(&mut sent_on);
+        state_sent_on(&sent_on)
+    }
+
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    in_both_worlds(|capture| {
+        let traces = runtime.block_on(capture.run(async {
+            let first = in_span("request", once);
+            assert_eq!(first.await.as_deref(), Some("throughline=hops:1"));
+            let mut message = carrying_state("throughline=hops:1");
+            message.set_header("traceparent", SENDER);
+            let second = throughline::consume("handler")
+                .continue_()
+                .run_sync(&message, || in_span("inner", once));
+            assert_eq!(second.await, None);
+        }));
+        let [first, second] = traces.spans("once")[..] else { panic!("two tasks") };
+        first.is_child_of("request");
+        second.is_root().links_to("inner").has_attribute("throughline.relation.reason", "hops");
+    });
+    in_both_worlds(|capture| {
+        let traces = capture.run_sync(|| {
+            let task = in_span("request", || {
+                throughline::task("late").continue_().within(Duration::from_nanos(1))
+            });
+            let called = std::time::Instant::now();
+            while called.elapsed() < Duration::from_micros(50) {
+                std::hint::spin_loop();
+            }
+            task.run_sync(|| ());
+        });
+        traces
+            .span("late")
+            .is_root()
+            .links_to("request")
+            .has_attribute("throughline.relation.reason", "age");
     });
 }

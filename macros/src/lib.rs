@@ -301,3 +301,9 @@ pub fn async_consumer(options: TokenStream, item: TokenStream) -> TokenStream {
 pub fn async_producer(options: TokenStream, item: TokenStream) -> TokenStream {
     expand::producer(options.into(), item.into()).into()
 }
+
+/// TODO
+#[proc_macro_attribute]
+pub fn async_task(options: TokenStream, item: TokenStream) -> TokenStream {
+    expand::task(options.into(), item.into()).into()
+}

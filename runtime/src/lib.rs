@@ -40,4 +40,4 @@ pub use span::{ActiveSpan, Run, Site, Value, record};
 pub use task::{RunTask, Task, TaskFn, TaskFuture, task};
 #[cfg(feature = "macros")]
 #[cfg_attr(docsrs, doc(cfg(feature = "macros")))]
-pub use throughline_macros::{async_consumer, async_producer};
+pub use throughline_macros::{async_consumer, async_producer, async_task};

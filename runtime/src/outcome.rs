@@ -177,7 +177,7 @@ impl Outcome {
     }
 }
 
-/// A value that says how the handler which returned it ended.
+/// A value that says how the handler, the producer or the task which returned it ended.
 ///
 /// Implement it for a result type of your own, so that its failures show as such:
 ///
@@ -202,9 +202,9 @@ impl Outcome {
 ///
 /// Implemented for an error type, it names the `error.type` of every `Result` that fails with it.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` does not say how the handler ended",
+    message = "`{Self}` does not say how the code that returned it ended",
     label = "this result has no outcome",
-    note = "implement `throughline::IntoOutcome` for it, or end the span yourself: `let mut span = ..start(&message); .. span.finish(Outcome::ok())`"
+    note = "implement `throughline::IntoOutcome` for it, or end the span yourself: `let mut span = ..start(..); .. span.finish(Outcome::ok())`"
 )]
 pub trait IntoOutcome {
     /// How the handler ended.

@@ -135,7 +135,7 @@ impl Options for ConsumerOptions {
             }
             "capture_headers" => headers(key, input)
                 .and_then(|value| set_once(&mut self.capture_headers, key, value)),
-            "relation" => Err(not_assigned(key, input)),
+            "relation" => Err(not_assigned::<Self>(key, input)),
             _ => {
                 return self.limits.read(key, input).or_else(|| self.common.read(key, input));
             }
@@ -197,7 +197,7 @@ fn names_nested(input: ParseStream<'_>) -> bool {
     })
 }
 
-fn mode(key: &Ident, input: ParseStream<'_>) -> syn::Result<Expr> {
+pub(super) fn mode(key: &Ident, input: ParseStream<'_>) -> syn::Result<Expr> {
     let chosen = value(key, input, "self.relation()")?;
     match literal_relation(&chosen) {
         Some(relation) => Err(syn::Error::new_spanned(
@@ -264,12 +264,13 @@ fn literal_relation(expr: &Expr) -> Option<&'static str> {
 }
 
 /// `relation = "link"` and its like.
-fn not_assigned(key: &Ident, input: ParseStream<'_>) -> syn::Error {
+pub(super) fn not_assigned<O: Options>(key: &Ident, input: ParseStream<'_>) -> syn::Error {
     let meant = value(key, &input.fork(), "..").ok();
-    let relation = meant.as_ref().and_then(literal_relation).unwrap_or("link");
+    let relation = meant.as_ref().and_then(literal_relation).filter(|it| O::KNOWN.contains(it));
+    let relation = relation.unwrap_or("link");
     let written = meant.map_or_else(|| quote!(#key), |value| quote!(#key = #value));
     syn::Error::new_spanned(
         written,
-        format!("a relation stands alone: write `#[async_consumer({relation})]`"),
+        format!("a relation stands alone: write `#[{}({relation})]`", O::MACRO),
     )
 }
