@@ -240,8 +240,9 @@ pub fn async_consumer(options: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// # The message
 ///
-/// It is the only argument (`self` aside), owned or `&mut`. With several, write `#[message]` before one of them, or
-/// `into = EXPR`: a place such as `headers` or `msg.headers`, or any expression that yields a `&mut`.
+/// It is the only argument (`self` aside), owned or `&mut`. A `Vec`, an array or a slice of messages is a batch: one span,
+/// whose context goes into every message that has none of its own. With several arguments, write `#[message]` before one
+/// of them, or `into = EXPR`: a place such as `headers` or `msg.headers`, or any expression that yields a `&mut`.
 ///
 /// # Options
 ///

@@ -26,7 +26,8 @@ pub mod field {
 }
 
 pub use carrier::{
-    Batch, Facts, HeaderReader, HeaderValue, Message, MessageMut, Repeats, TraceContext, Traced,
+    Batch, BatchMut, Facts, HeaderReader, HeaderValue, Message, MessageMut, Repeats, TraceContext,
+    Traced,
 };
 pub use consumer::{
     AnyNumber, Consumer, Many, One, Receive, TakenBy, UnstartedSpan, consume,
@@ -34,7 +35,7 @@ pub use consumer::{
 };
 pub use outcome::{DebuggedFailure, DisplayedFailure, IntoOutcome, Outcome};
 pub use process::Step;
-pub use producer::{Existing, Producer, produce};
+pub use producer::{Existing, Producer, Publish, produce};
 pub use relation::Relation;
 pub use span::{ActiveSpan, Run, Site, Value, record};
 pub use task::{RunTask, Task, TaskFn, TaskFuture, task};

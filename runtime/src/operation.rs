@@ -2,7 +2,12 @@
 
 use std::borrow::Cow;
 
-use crate::semconv;
+use opentelemetry::KeyValue;
+use opentelemetry::trace::Link;
+
+use crate::carrier::Agreement;
+use crate::relation::{Origin, Origins};
+use crate::semconv::{self, key};
 use crate::span::Site;
 
 /// An operation of the messaging conventions that is being described.
@@ -47,6 +52,22 @@ impl Operation {
         };
         Names { span, operation }
     }
+}
+
+/// A link to each of the origins, up to so many: with what their messages tell where `all` differ.
+pub(crate) fn links_to(origins: &Origins<'_>, all: &Agreement<'_>, at_most: usize) -> Vec<Link> {
+    let link = |origin: &Origin<'_>| {
+        let mut attributes = origin.facts.attributes_where_differing(all);
+        if origin.messages > 1 {
+            attributes.push(count(key::LINK_MESSAGE_COUNT, origin.messages));
+        }
+        Link::new(origin.context.clone(), attributes, 0)
+    };
+    origins.iter().take(at_most).map(link).collect()
+}
+
+pub(crate) fn count(key: &'static str, count: usize) -> KeyValue {
+    KeyValue::new(key, i64::try_from(count).unwrap_or(i64::MAX))
 }
 
 /// The setters that both builders have.

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::Message;
+use super::{Message, MessageMut};
 
 /// Several messages that are handled by one call.
 ///
@@ -31,6 +31,22 @@ use super::Message;
 pub trait Batch {
     /// Calls `visit` with each message in order.
     fn each<'m>(&'m self, visit: &mut dyn FnMut(&'m dyn Message));
+}
+
+/// Several messages that trace context can be written into: what a producer sends by one call.
+///
+/// Implemented for slices, arrays, `Vec` and `VecDeque` of writable messages and for what points to
+/// one.
+///
+/// ```
+/// use throughline::{BatchMut, Traced};
+///
+/// let mut orders = vec![Traced::new(1), Traced::new(2)];
+/// orders.each_mut(&mut |order| order.remove_header("traceparent"));
+/// ```
+pub trait BatchMut: Batch {
+    /// Calls `visit` with each message, in the same order as [`each`](Batch::each).
+    fn each_mut(&mut self, visit: &mut dyn FnMut(&mut dyn MessageMut));
 }
 
 impl<M: Message> Batch for [M] {
@@ -78,3 +94,43 @@ impl<B: Batch + ToOwned + ?Sized> Batch for Cow<'_, B> {
         (**self).each(visit);
     }
 }
+
+impl<M: MessageMut> BatchMut for [M] {
+    fn each_mut(&mut self, visit: &mut dyn FnMut(&mut dyn MessageMut)) {
+        for message in self {
+            visit(message);
+        }
+    }
+}
+
+impl<M: MessageMut, const N: usize> BatchMut for [M; N] {
+    fn each_mut(&mut self, visit: &mut dyn FnMut(&mut dyn MessageMut)) {
+        self.as_mut_slice().each_mut(visit);
+    }
+}
+
+impl<M: MessageMut> BatchMut for Vec<M> {
+    fn each_mut(&mut self, visit: &mut dyn FnMut(&mut dyn MessageMut)) {
+        self.as_mut_slice().each_mut(visit);
+    }
+}
+
+impl<M: MessageMut> BatchMut for VecDeque<M> {
+    fn each_mut(&mut self, visit: &mut dyn FnMut(&mut dyn MessageMut)) {
+        for message in self {
+            visit(message);
+        }
+    }
+}
+
+macro_rules! writable_batch_behind_a_pointer {
+    ($($pointer:ty),+) => {$(
+        impl<B: BatchMut + ?Sized> BatchMut for $pointer {
+            fn each_mut(&mut self, visit: &mut dyn FnMut(&mut dyn MessageMut)) {
+                (**self).each_mut(visit);
+            }
+        }
+    )+};
+}
+
+writable_batch_behind_a_pointer!(&mut B, Box<B>);

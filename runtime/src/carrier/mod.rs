@@ -18,7 +18,7 @@ mod serde;
 mod traced;
 pub(crate) mod w3c;
 
-pub use batch::Batch;
+pub use batch::{Batch, BatchMut};
 pub use context::TraceContext;
 pub(crate) use facts::Agreement;
 pub use facts::Facts;

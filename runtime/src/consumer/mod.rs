@@ -17,7 +17,7 @@ use received::{Received, Wanted};
 pub use unstarted::UnstartedSpan;
 
 use crate::carrier::hops;
-use crate::operation::Operation;
+use crate::operation::{Operation, count, links_to};
 use crate::outcome::{IntoOutcome, Outcome};
 use crate::relation::{Baggage, MAX_LINKS, Parent, Placement, Relation, Situation};
 use crate::semconv::{key, link_role, operation};
@@ -393,17 +393,7 @@ impl Handling<'_> {
 
 /// The span's links, in the order of the table: origins, then the ambient span.
 fn links(placement: &Placement, received: &Received<'_>, ambient: &SpanContext) -> Vec<Link> {
-    let linked = placement.origins_linked
-        + placement.attempts_linked
-        + usize::from(placement.ambient_linked);
-    let mut links = Vec::with_capacity(linked);
-    for origin in received.origins.iter().take(placement.origins_linked) {
-        let mut attributes = origin.facts.attributes_where_differing(&received.facts);
-        if origin.messages > 1 {
-            attributes.push(count(key::LINK_MESSAGE_COUNT, origin.messages));
-        }
-        links.push(Link::new(origin.context.clone(), attributes, 0));
-    }
+    let mut links = links_to(&received.origins, &received.facts, placement.origins_linked);
     for attempt in received.attempts.iter().take(placement.attempts_linked) {
         links.push(link_with_role(attempt, link_role::ATTEMPT));
     }
@@ -453,8 +443,4 @@ fn origin(placement: &Placement, received: &Received<'_>) -> Context {
             context.with_remote_span_context(hops::counted(context.span().span_context(), count))
         }
     }
-}
-
-fn count(key: &'static str, count: usize) -> KeyValue {
-    KeyValue::new(key, i64::try_from(count).unwrap_or(i64::MAX))
 }

@@ -1,15 +1,20 @@
 //! A producer's span, and its context written into the message.
 
+mod publish;
+
 use std::borrow::Cow;
 
-use opentelemetry::trace::{Link, SpanContext, SpanKind, TraceContextExt};
+use opentelemetry::trace::{SpanContext, SpanKind, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
 
-use crate::carrier::{self, Agreement, Facts, MessageMut, Notes, TraceContext};
-use crate::operation::Operation;
+use crate::carrier::{Notes, TraceContext};
+use crate::operation::{Operation, count, links_to};
 use crate::outcome::IntoOutcome;
-use crate::relation::same_span;
+use crate::relation::{MAX_LINKS, same_span};
 use crate::semconv::{key, operation};
+pub use publish::Publish;
+use publish::{Look, Writing};
+
 use crate::span::{
     ActiveSpan, Draft, FieldValue, Lineage, Plain, Running, Site, current_context,
     is_origin_of_the_running_handler, running_handler,
@@ -136,38 +141,32 @@ impl<'a> Producer<'a> {
         self
     }
 
-    /// Starts the span and writes its context into `message`. Where no span is made, the ambient
-    /// context is written all the same.
-    pub fn start<M: MessageMut + ?Sized>(self, message: &mut M) -> ActiveSpan {
-        let carried = carrier::read(message, &[]).context;
-        let existing = carried.span_context();
+    /// Starts the span and writes its context into `message`, or into every message of a batch.
+    /// Where no span is made, the ambient context is written all the same.
+    pub fn start<K, M>(self, message: &mut M) -> ActiveSpan
+    where
+        M: Publish<K> + ?Sized,
+    {
         let ambient = current_context();
-        let keeps = self.keeps(&existing, ambient.span().span_context());
-        let notes = self.notes(message, &ambient);
+        let keeps = |existing: &SpanContext| self.keeps(existing, ambient.span().span_context());
+        let mut look = Look::new(&keeps);
+        message.look(&mut look);
+        let notes = self.notes(&ambient);
         let has_to_say = self.new_trace || self.retry;
-        let mut span = self.draft(message, keeps.then_some(existing), ambient).start();
-        if keeps {
-            // What somebody chose is left alone unless this producer has something to say itself.
-            if has_to_say {
-                carrier::note(notes, &carried, message);
-            }
-            return span;
-        }
+        let draft = self.draft(&mut look, M::IS_BATCH, ambient.clone());
+        let carried = look.carried;
+        let mut span = draft.start();
         let context = TraceContext::detached(&span.context());
-        // Where there is nothing to write, only a context that is there has to go.
-        if !(context.is_empty() && carried.is_empty()) {
-            let notes = if context.is_empty() { Notes::default() } else { notes };
-            context.with_notes(notes).write_to(message);
-        }
+        message.write(&mut Writing::new(carried, context, notes, has_to_say));
         span
     }
 
-    fn notes<M: MessageMut + ?Sized>(&self, message: &M, ambient: &Context) -> Notes {
+    fn notes(&self, ambient: &Context) -> Notes {
         let failed_attempt = self
             .retry
             .then(|| running_handler().unwrap_or_else(|| ambient.span().span_context().clone()));
         Notes {
-            sent: if message.tells_when_it_was_sent() { None } else { carrier::now() },
+            sent: None,
             asks_for_new_trace: self.new_trace,
             failed_attempt: failed_attempt.filter(SpanContext::is_valid).map(Box::new),
         }
@@ -175,13 +174,13 @@ impl<'a> Producer<'a> {
 
     /// Runs the future that `send` makes inside the span, with the message as it is sent. All of it
     /// happens when the returned future is polled; the fields are those of now.
-    pub fn run<M, F>(
+    pub fn run<K, M, F>(
         self,
         message: &mut M,
         send: impl FnOnce(&mut M) -> F,
     ) -> impl Future<Output = F::Output>
     where
-        M: MessageMut + ?Sized,
+        M: Publish<K> + ?Sized,
         F: Future<Output: IntoOutcome>,
     {
         let Self { operation, existing, new_trace, retry, fields } = self;
@@ -200,9 +199,9 @@ impl<'a> Producer<'a> {
     }
 
     /// Runs `send` inside the span, with the message as it is sent.
-    pub fn run_sync<M, R>(self, message: &mut M, send: impl FnOnce(&mut M) -> R) -> R
+    pub fn run_sync<K, M, R>(self, message: &mut M, send: impl FnOnce(&mut M) -> R) -> R
     where
-        M: MessageMut + ?Sized,
+        M: Publish<K> + ?Sized,
         R: IntoOutcome,
     {
         let mut span = self.start(message);
@@ -223,35 +222,28 @@ impl<'a> Producer<'a> {
         }
     }
 
-    fn draft<M: MessageMut + ?Sized>(
-        self,
-        message: &M,
-        kept: Option<SpanContext>,
-        ambient: Context,
-    ) -> Draft<'a> {
+    fn draft(&self, look: &mut Look<'_, '_>, is_batch: bool, ambient: Context) -> Draft<'a> {
         let Self { operation, fields, .. } = self;
-        let mut told = Facts::default();
-        message.describe(&mut told);
-        let mut facts = Agreement::default();
-        facts.add(&told);
-        facts.overrule(operation.system.clone(), operation.destination.clone());
-        let names = operation.names(operation::SEND, facts.destination_for_a_name());
+        look.facts.overrule(operation.system.clone(), operation.destination.clone());
+        let names = operation.names(operation::SEND, look.facts.destination_for_a_name());
         let mut attributes = vec![
             KeyValue::new(key::OPERATION_NAME, names.operation),
             KeyValue::new(key::OPERATION_TYPE, operation::SEND),
             KeyValue::new(key::FUNCTION_NAME, operation.site.qualified_function),
         ];
-        attributes.extend(facts.attributes());
+        attributes.extend(look.facts.attributes());
+        attributes.extend(is_batch.then(|| count(key::BATCH_MESSAGE_COUNT, look.messages)));
+        // Only a span whose context goes into a message is its producer.
+        let is_client = look.messages > 0 && look.messages_kept == look.messages;
         Draft {
             site: operation.site,
             enabled: operation.enabled,
             failure_event: operation.failure_event,
             name: names.span,
-            // Only the span whose context goes into the message is its producer.
-            kind: if kept.is_some() { SpanKind::Client } else { SpanKind::Producer },
+            kind: if is_client { SpanKind::Client } else { SpanKind::Producer },
             parent: ambient,
             lineage: Lineage::Contextual,
-            links: kept.into_iter().map(Link::with_context).collect(),
+            links: links_to(&look.kept, &look.facts, MAX_LINKS),
             attributes,
             fields,
             running: Running::default(),

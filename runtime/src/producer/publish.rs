@@ -1,0 +1,166 @@
+//! What a producer sends: one message or a batch, looked at in one pass and written in another.
+
+use std::collections::VecDeque;
+use std::fmt;
+
+use opentelemetry::trace::SpanContext;
+
+use crate::carrier::{self, Agreement, BatchMut, Facts, Message, MessageMut, Notes, TraceContext};
+use crate::consumer::{Many, One};
+use crate::relation::{MAX_LINKS, Origins};
+
+/// A message, or a batch of them, that trace context can be written into. `Number` is inferred:
+/// [`One`] or [`Many`].
+///
+/// Implemented for every [`MessageMut`] and every [`BatchMut`]; there is nothing to implement here.
+#[diagnostic::on_unimplemented(
+    message = "trace context can't be written into `{Self}`",
+    label = "no headers can be written to this type",
+    note = "for a type of your own, implement `throughline::MessageMut`, or send a `throughline::Traced<T>`",
+    note = "for a broker client's message type, enable throughline's feature for that client",
+    note = "where the headers are only a part of the arguments, point at them: `into = &mut arg.headers`"
+)]
+pub trait Publish<Number> {
+    #[doc(hidden)]
+    const IS_BATCH: bool;
+
+    #[doc(hidden)]
+    fn look<'m>(&'m self, look: &mut Look<'m, '_>);
+
+    #[doc(hidden)]
+    fn write(&mut self, writing: &mut Writing);
+}
+
+impl<M: MessageMut + ?Sized> Publish<One> for M {
+    const IS_BATCH: bool = false;
+
+    fn look<'m>(&'m self, look: &mut Look<'m, '_>) {
+        look.at(self);
+    }
+
+    fn write(&mut self, writing: &mut Writing) {
+        writing.into_message(self);
+    }
+}
+
+impl<B: BatchMut + ?Sized> Publish<Many> for B {
+    const IS_BATCH: bool = true;
+
+    fn look<'m>(&'m self, look: &mut Look<'m, '_>) {
+        self.each(&mut |message| look.at(message));
+    }
+
+    fn write(&mut self, writing: &mut Writing) {
+        self.each_mut(&mut |message| writing.into_message(message));
+    }
+}
+
+/// What the messages carry and tell before they are written into.
+#[doc(hidden)]
+pub struct Look<'m, 'k> {
+    /// Whether a context that a message carries stays.
+    keeps: &'k dyn Fn(&SpanContext) -> bool,
+    pub(super) carried: Carried,
+    pub(super) facts: Agreement<'m>,
+    /// The contexts that stay, each once.
+    pub(super) kept: Origins<'m>,
+    pub(super) messages: usize,
+    pub(super) messages_kept: usize,
+}
+
+impl<'m, 'k> Look<'m, 'k> {
+    pub(super) fn new(keeps: &'k dyn Fn(&SpanContext) -> bool) -> Self {
+        Self {
+            keeps,
+            carried: Carried::default(),
+            facts: Agreement::default(),
+            kept: Origins::to_link(MAX_LINKS),
+            messages: 0,
+            messages_kept: 0,
+        }
+    }
+
+    fn at<M: Message + ?Sized>(&mut self, message: &'m M) {
+        let context = carrier::read(message, &[]).context;
+        let mut facts = Facts::default();
+        message.describe(&mut facts);
+        self.facts.add(&facts);
+        let existing = context.span_context();
+        let stays = (self.keeps)(&existing);
+        if stays {
+            self.kept.add(&existing, &facts);
+            self.messages_kept += 1;
+        }
+        self.messages += 1;
+        self.carried.push((context, stays));
+    }
+}
+
+impl fmt::Debug for Look<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Look").field("messages", &self.messages).finish_non_exhaustive()
+    }
+}
+
+/// The context of each message, and whether it stays. One alone needs no allocation.
+#[derive(Debug, Default)]
+pub(super) struct Carried {
+    first: Option<(TraceContext, bool)>,
+    others: VecDeque<(TraceContext, bool)>,
+}
+
+impl Carried {
+    fn push(&mut self, message: (TraceContext, bool)) {
+        if self.first.is_none() {
+            self.first = Some(message);
+        } else {
+            self.others.push_back(message);
+        }
+    }
+
+    fn next(&mut self) -> Option<(TraceContext, bool)> {
+        self.first.take().or_else(|| self.others.pop_front())
+    }
+}
+
+/// The span's context on its way into each message.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Writing {
+    carried: Carried,
+    context: TraceContext,
+    notes: Notes,
+    /// Beside what stays as well.
+    has_to_say: bool,
+}
+
+impl Writing {
+    pub(super) fn new(
+        carried: Carried,
+        context: TraceContext,
+        notes: Notes,
+        has_to_say: bool,
+    ) -> Self {
+        Self { carried, context, notes, has_to_say }
+    }
+
+    fn into_message<M: MessageMut + ?Sized>(&mut self, message: &mut M) {
+        let Some((carried, stays)) = self.carried.next() else { return };
+        let mut notes = self.notes.clone();
+        if !message.tells_when_it_was_sent() {
+            notes.sent = carrier::now();
+        }
+        if stays {
+            // What somebody chose is left alone unless this producer has something to say itself.
+            if self.has_to_say {
+                carrier::note(notes, &carried, message);
+            }
+            return;
+        }
+        // Where there is nothing to write, only a context that is there has to go.
+        if !(self.context.is_empty() && carried.is_empty()) {
+            let notes = if self.context.is_empty() { Notes::default() } else { notes };
+            self.context.clone().with_notes(notes).write_to(message);
+        }
+    }
+}
