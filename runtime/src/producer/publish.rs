@@ -39,7 +39,7 @@ impl<M: MessageMut + ?Sized> Publish<One> for M {
     }
 
     fn write(&mut self, writing: &mut Writing) {
-        writing.into_message(self);
+        writing.write_into(self);
     }
 }
 
@@ -51,7 +51,7 @@ impl<B: BatchMut + ?Sized> Publish<Many> for B {
     }
 
     fn write(&mut self, writing: &mut Writing) {
-        self.each_mut(&mut |message| writing.into_message(message));
+        self.each_mut(&mut |message| writing.write_into(message));
     }
 }
 
@@ -144,7 +144,7 @@ impl Writing {
         Self { carried, context, notes, has_to_say }
     }
 
-    fn into_message<M: MessageMut + ?Sized>(&mut self, message: &mut M) {
+    fn write_into<M: MessageMut + ?Sized>(&mut self, message: &mut M) {
         let Some((carried, stays)) = self.carried.next() else { return };
         let mut notes = self.notes.clone();
         if !message.tells_when_it_was_sent() {
