@@ -15,6 +15,14 @@ mod span;
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;
 
+/// Values for the facts of a message: what [`Facts`] is told by a message's own fields.
+pub mod fact {
+    pub use crate::carrier::fact_values::{
+        Always, Body, Count, Displayed, Sometimes, Text, Time, count, display, size, text, time,
+        unix_ms,
+    };
+}
+
 /// Values for the fields of a span: see [`Value`].
 pub mod field {
     pub use crate::span::{FieldValue, Value, debug, display, empty, value};

@@ -3,6 +3,7 @@
 mod batch;
 mod captured;
 mod context;
+pub(crate) mod fact_values;
 mod facts;
 #[cfg(feature = "http")]
 mod http;
