@@ -7,7 +7,7 @@ use syn::{
 };
 
 use crate::{
-    args::{self, Common, ConsumerOptions, Options, Parsed, ProducerOptions, Relation, Text},
+    args::{self, Common, ConsumerOptions, Parsed, ProducerOptions, Relation, SpanOptions, Text},
     fallback::Item,
     item::{Body, Function},
     message::{self, Message, Words},
@@ -68,7 +68,7 @@ pub(crate) fn producer(
     })
 }
 
-fn check<O: Options>(
+fn check<O: SpanOptions>(
     options: TokenStream,
     item: TokenStream,
     own: impl FnOnce(&mut Parsed<O>, &Function, &[(usize, syn::Attribute)]) -> Option<Message>,

@@ -6,6 +6,7 @@
 mod args;
 mod check;
 mod conventions;
+mod derive;
 mod expand;
 mod fallback;
 mod future;
@@ -273,4 +274,16 @@ pub fn async_consumer(options: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn async_producer(options: TokenStream, item: TokenStream) -> TokenStream {
     expand::producer(options.into(), item.into()).into()
+}
+
+/// A message of your own: which of its fields carries the trace context, and what the others tell.
+#[proc_macro_derive(Message, attributes(message))]
+pub fn message(item: TokenStream) -> TokenStream {
+    derive::message(syn::parse_macro_input!(item)).into()
+}
+
+/// A message of your own into which a producer writes.
+#[proc_macro_derive(MessageMut, attributes(message))]
+pub fn message_mut(item: TokenStream) -> TokenStream {
+    derive::message_mut(syn::parse_macro_input!(item)).into()
 }

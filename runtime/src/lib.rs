@@ -38,4 +38,4 @@ pub use relation::Relation;
 pub use span::{ActiveSpan, Run, Site, Value, record};
 #[cfg(feature = "macros")]
 #[cfg_attr(docsrs, doc(cfg(feature = "macros")))]
-pub use throughline_macros::{async_consumer, async_producer};
+pub use throughline_macros::{Message, MessageMut, async_consumer, async_producer};

@@ -1,11 +1,12 @@
 //! The only door for generated code. Not part of the public API.
 
+pub use crate::carrier::{Facts, HeaderReader, Message, MessageMut, TraceContext};
 pub use crate::consumer::{UnstartedSpan, consume};
 pub use crate::outcome::probe;
 pub use crate::producer::{Existing, produce};
 pub use crate::span::ActiveSpan;
 #[cfg(feature = "tracing")]
 pub use crate::span::failure;
-pub use crate::{field, outcome, site};
+pub use crate::{fact, field, outcome, site};
 #[cfg(feature = "tracing")]
 pub use tracing;

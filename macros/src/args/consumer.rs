@@ -7,7 +7,8 @@ use quote::quote;
 use syn::{Expr, Ident, Lit, Token, parse::ParseStream};
 
 use super::{
-    Common, Given, Options, Read, bare, literal, place, set_once, stands_alone, value, wrong_kind,
+    Common, Given, Options, Read, SpanOptions, bare, literal, place, set_once, stands_alone, value,
+    wrong_kind,
 };
 
 /// What `#[async_consumer(..)]` was told.
@@ -73,10 +74,6 @@ impl Options for ConsumerOptions {
         Some(read)
     }
 
-    fn common(&self) -> &Common {
-        &self.common
-    }
-
     fn advice(key: &str) -> Option<&'static str> {
         match key {
             "into" => {
@@ -90,6 +87,12 @@ impl Options for ConsumerOptions {
             ),
             _ => None,
         }
+    }
+}
+
+impl SpanOptions for ConsumerOptions {
+    fn common(&self) -> &Common {
+        &self.common
     }
 }
 

@@ -122,7 +122,7 @@ pub(super) fn idents(tokens: TokenStream) -> Vec<Ident> {
 }
 
 /// `&expr`, or `&mut expr`, with the parentheses it may need.
-pub(super) fn reference(mutability: Option<Token![mut]>, expr: &Expr) -> TokenStream {
+pub(crate) fn reference(mutability: Option<Token![mut]>, expr: &Expr) -> TokenStream {
     // The compiler forgets invisible delimiters, and `&` would take hold of the first operand alone.
     let expr = args::bare(expr).clone();
     let span = mixed_at(expr.span());
