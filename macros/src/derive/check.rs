@@ -2,8 +2,7 @@
 
 use proc_macro2::TokenTree;
 use syn::{
-    Attribute, Data, DeriveInput, Fields, GenericParam, Generics, Ident, Member, Meta, Path, Type,
-    Variant,
+    Attribute, Data, DeriveInput, Fields, Generics, Ident, Member, Meta, Path, Type, Variant,
 };
 
 use super::{
@@ -108,7 +107,6 @@ fn check(
     let runtime = whole.options.runtime.take();
     let lost_runtime = runtime.is_none() && attrs.iter().any(mentions_crate);
     let mut mistakes = Mistakes::default();
-    on_parameters(&generics, &mut mistakes);
     let mut facts = Vec::new();
     let found = match data {
         Data::Struct(data) => {
@@ -259,20 +257,6 @@ fn empty_texts(constants: &[Constant], mistakes: &mut Mistakes) {
             if literal.value().trim().is_empty() {
                 mistakes.at(literal, format!("`{key}` is empty: name it, or leave `{key}` out"));
             }
-        }
-    }
-}
-
-/// `#[message(..)]` before a type or lifetime parameter.
-fn on_parameters(generics: &Generics, mistakes: &mut Mistakes) {
-    for parameter in &generics.params {
-        let attributes = match parameter {
-            GenericParam::Lifetime(lifetime) => &lifetime.attrs,
-            GenericParam::Type(ty) => &ty.attrs,
-            GenericParam::Const(constant) => &constant.attrs,
-        };
-        for mark in attributes.iter().filter(|attribute| attribute.path().is_ident("message")) {
-            mistakes.at(mark, "this mark goes before a field, a variant or the type");
         }
     }
 }

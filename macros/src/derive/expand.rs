@@ -2,24 +2,17 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
-use syn::{
-    DeriveInput, GenericArgument, Generics, Lifetime, Member, PathArguments, Token, Type,
-    WherePredicate,
-    ext::IdentExt as _,
-    parse_quote_spanned,
-    spanned::Spanned as _,
-    visit::{self, Visit},
-};
+use syn::{DeriveInput, Lifetime, Member, Token, WherePredicate, ext::IdentExt as _};
 
 use super::{
     check::{self, Derived, Field, Part, Refused, Shape, Target, Told},
+    conditions,
     facts::ToldBy,
     marks::Constant,
 };
 use crate::{
     args::{self, Given, Text},
-    expand::{ends, mixed, mixed_at, reference},
-    message::bare,
+    expand::{ends, mixed, reference_at},
 };
 
 // Input:
@@ -36,13 +29,17 @@ use crate::{
 //     where
 //         H: ::throughline::Message,
 //     {
-//         fn headers<'__m>(&'__m self, reader: &mut ::throughline::HeaderReader<'__m>) {
-//             ::throughline::Message::headers(&self.headers, reader);
+//         fn headers<'__m>(&'__m self, __reader: &mut ::throughline::HeaderReader<'__m>) {
+//             let Self { headers: __headers, .. } = self;
+//             ::throughline::Message::headers(&*__headers, __reader);
 //         }
-//         fn describe<'__m>(&'__m self, facts: &mut ::throughline::Facts<'__m>) {
-//             ::throughline::Message::describe(&self.headers, facts);
-//             facts.system("shop");
-//             if let Some(told) = ::throughline::fact::text(&self.number) { facts.id(told); }
+//         fn describe<'__m>(&'__m self, __facts: &mut ::throughline::Facts<'__m>) {
+//             let Self { headers: __headers, number: __number, .. } = self;
+//             ::throughline::Message::describe(&*__headers, __facts);
+//             __facts.system("shop");
+//             if let ::core::option::Option::Some(__told) = ::throughline::fact::text(&*__number) {
+//                 __facts.id(__told);
+//             }
 //         }
 //     }
 pub(crate) fn message(input: DeriveInput) -> TokenStream {
@@ -71,8 +68,9 @@ pub(crate) fn message(input: DeriveInput) -> TokenStream {
 //         Self: ::throughline::Message,
 //         H: ::throughline::MessageMut,
 //     {
-//         fn set_header(&mut self, name: &str, value: &str) {
-//             ::throughline::MessageMut::set_header(&mut self.headers, name, value);
+//         fn set_header(&mut self, __name: &str, __value: &str) {
+//             let Self { headers: __headers, .. } = self;
+//             ::throughline::MessageMut::set_header(&mut *__headers, __name, __value)
 //         }
 //         /* the same for remove_header and set_context */
 //     }
@@ -81,11 +79,12 @@ pub(crate) fn message_mut(input: DeriveInput) -> TokenStream {
         Ok(derived) => written(&derived),
         Err(refused) => all_the_same(&refused, |target| {
             let message_mut = target.runtime("MessageMut");
+            let str = quote!(::core::primitive::str);
             let methods = quote_spanned! {mixed()=>
-                fn set_header(&mut self, _: &str, _: &str) {}
-                fn remove_header(&mut self, _: &str) {}
+                fn set_header(&mut self, _: &#str, _: &#str) {}
+                fn remove_header(&mut self, _: &#str) {}
             };
-            target.implements(&message_mut, target.is_message(), &methods)
+            target.implements(&message_mut, conditions::of_the_type(target), &methods)
         }),
     }
 }
@@ -118,13 +117,7 @@ fn read(derived: &Derived) -> TokenStream {
         fn headers<#lifetime>(&#lifetime #this, #taken: &mut #reader<#lifetime>) { #pushed }
         #described
     };
-    let carriers = derived.parts.iter().filter_map(|part| part.carrier.as_ref());
-    let told = derived.parts.iter().flat_map(|part| &part.told);
-    let bounds = carriers
-        .filter_map(|carrier| target.bound(&carrier.ty, || message.clone()))
-        .chain(told.filter_map(|told| bound_of_a_fact(target, told)))
-        .collect();
-    target.implements(&message, bounds, &methods)
+    target.implements(&message, conditions::of_message(derived, &message), &methods)
 }
 
 fn describe(derived: &Derived, message: &TokenStream) -> Option<TokenStream> {
@@ -143,7 +136,8 @@ fn describe(derived: &Derived, message: &TokenStream) -> Option<TokenStream> {
             quote_spanned!(mixed()=> #describe(#field, __facts);)
         });
         // And what holds for one variant before what holds for all.
-        let constants = of_all.iter().chain(&part.constants).map(constant);
+        let constants = of_all.iter().chain(&part.constants);
+        let constants = constants.map(|known| constant(&derived.target, known));
         let told = part.told.iter().map(|told| tell(&derived.target, told));
         let fields = part.carrier.iter().chain(part.told.iter().map(|told| &told.field));
         (fields.collect(), quote!(#carrier #(#constants)* #(#told)*))
@@ -153,55 +147,35 @@ fn describe(derived: &Derived, message: &TokenStream) -> Option<TokenStream> {
     })
 }
 
-fn constant(Given { value: (fact, text), .. }: &Constant) -> TokenStream {
+fn constant(target: &Target, Given { value: (fact, text), .. }: &Constant) -> TokenStream {
     let setter = Ident::new(fact.setter, mixed());
-    let text = match text {
-        Text::Literal(literal) => literal.to_token_stream(),
+    match text {
+        Text::Literal(literal) => quote_spanned!(mixed()=> __facts.#setter(#literal);),
         Text::Computed(expr) => {
-            let expr = reference(None, expr);
-            quote_spanned!(mixed_at(expr.span())=> ::std::string::ToString::to_string(#expr))
+            let (first, _) = ends_of(expr);
+            let display = at(first, &target.runtime("fact"), "display");
+            let shown = reference_at(first, None, expr);
+            told_if_there(&setter, &quote!(#display(#shown)))
         }
-    };
-    quote_spanned!(mixed()=> __facts.#setter(#text);)
+    }
 }
 
-fn tell(target: &Target, told: &Told) -> TokenStream {
-    let function = match told.fact.told_by {
-        ToldBy::Text(_) if told.display => "display",
+fn tell(target: &Target, Told { fact, field, display }: &Told) -> TokenStream {
+    let function = match fact.told_by {
+        ToldBy::Text(_) if *display => "display",
         ToldBy::Text(_) => "text",
         ToldBy::Count => "count",
         ToldBy::Time => "time",
         ToldBy::UnixMilliseconds => "unix_ms",
         ToldBy::Body => "size",
     };
-    let function = told.field.call(&target.runtime("fact"), function);
-    let field = told.field.borrowed();
-    let setter = Ident::new(told.fact.setter, mixed());
-    quote_spanned! {mixed()=>
-        if let ::core::option::Option::Some(__told) = #function(#field) { __facts.#setter(__told); }
-    }
+    let (function, field) = (field.call(&target.runtime("fact"), function), field.borrowed());
+    told_if_there(&Ident::new(fact.setter, mixed()), &quote!(#function(#field)))
 }
 
-fn bound_of_a_fact(target: &Target, told: &Told) -> Option<WherePredicate> {
-    let ty = &told.field.ty;
-    let fact = || target.runtime("fact");
-    match told.fact.told_by {
-        ToldBy::Text(_) if told.display => {
-            target.bound(without_option(ty), || quote!(::core::fmt::Display))
-        }
-        ToldBy::Text(_) => target.bound(ty, || {
-            let fact = fact();
-            quote!(#fact::Text)
-        }),
-        ToldBy::Count | ToldBy::UnixMilliseconds => target.bound(ty, || {
-            let fact = fact();
-            quote!(#fact::Count)
-        }),
-        ToldBy::Time => target.bound(without_option(ty), || {
-            quote!(::core::clone::Clone + ::core::convert::Into<::std::time::SystemTime>)
-        }),
-        ToldBy::Body => target
-            .bound(without_option(ty), || quote!(::core::convert::AsRef<[::core::primitive::u8]>)),
+fn told_if_there(setter: &Ident, told: &TokenStream) -> TokenStream {
+    quote_spanned! {mixed()=>
+        if let ::core::option::Option::Some(__told) = #told { __facts.#setter(__told); }
     }
 }
 
@@ -228,10 +202,7 @@ fn written(derived: &Derived) -> TokenStream {
         fn remove_header(&mut #this, __name: &#str) { #remove_header }
         fn set_context(&mut #this, __context: &#context) -> ::core::primitive::bool { #set_context }
     };
-    let carriers = derived.parts.iter().filter_map(|part| part.carrier.as_ref());
-    let mut bounds = target.is_message();
-    bounds.extend(carriers.filter_map(|carrier| target.bound(&carrier.ty, || message_mut.clone())));
-    target.implements(&message_mut, bounds, &methods)
+    target.implements(&message_mut, conditions::of_message_mut(derived, &message_mut), &methods)
 }
 
 impl Derived {
@@ -297,38 +268,47 @@ impl Field {
 
     /// `#path::#function`, for a call with the borrowed field.
     fn call(&self, path: &TokenStream, function: &str) -> TokenStream {
-        let (first, _) = self.ends();
-        let function = Ident::new(function, first);
-        let path = quote_spanned!(first=> #path::#function).into_iter();
-        path.map(|mut tree| {
-            tree.set_span(first);
-            tree
-        })
-        .collect()
+        at(self.ends().0, path, function)
     }
 
     /// Where its type begins and where it ends.
     fn ends(&self) -> (Span, Span) {
-        let mut spans = ends(self.ty.to_token_stream());
-        let first = spans.next().unwrap_or_else(mixed);
-        (first, spans.last().unwrap_or(first))
+        ends_of(&self.ty)
     }
 }
 
+/// `#path::#function`, all of it at one place.
+fn at(span: Span, path: &TokenStream, function: &str) -> TokenStream {
+    let function = Ident::new(function, span);
+    let path = quote_spanned!(span=> #path::#function).into_iter();
+    path.map(|mut tree| {
+        tree.set_span(span);
+        tree
+    })
+    .collect()
+}
+
+/// Where something of the user's begins and where it ends.
+fn ends_of(tokens: impl ToTokens) -> (Span, Span) {
+    let mut spans = ends(tokens.to_token_stream());
+    let first = spans.next().unwrap_or_else(mixed);
+    (first, spans.last().unwrap_or(first))
+}
+
 impl Target {
-    fn runtime(&self, item: &str) -> TokenStream {
+    pub(super) fn runtime(&self, item: &str) -> TokenStream {
         args::in_runtime(self.runtime.as_ref(), item)
     }
 
     fn implements(
         &self,
         what: &TokenStream,
-        bounds: Vec<WherePredicate>,
+        conditions: Vec<WherePredicate>,
         methods: &TokenStream,
     ) -> TokenStream {
         let mut generics = self.generics.clone();
-        if !bounds.is_empty() {
-            generics.make_where_clause().predicates.extend(bounds);
+        if !conditions.is_empty() {
+            generics.make_where_clause().predicates.extend(conditions);
         }
         let (parameters, arguments, conditions) = generics.split_for_impl();
         let ident = &self.ident;
@@ -341,49 +321,6 @@ impl Target {
             None => implemented,
             Some(import) => quote_spanned!(mixed()=> const _: () = { #import #implemented };),
         }
-    }
-
-    /// That `ty` is what it has to be, where that depends on the type's parameters. Otherwise the compiler sees it from
-    /// the use of the field, and says it once.
-    fn bound(&self, ty: &Type, what: impl FnOnce() -> TokenStream) -> Option<WherePredicate> {
-        let what = mentions_a_parameter(ty, &self.generics).then(what)?;
-        Some(parse_quote_spanned!(mixed()=> #ty: #what))
-    }
-
-    /// Whoever writes the other impl by hand may have conditions of their own.
-    fn is_message(&self) -> Vec<WherePredicate> {
-        let message = self.runtime("Message");
-        let generic = self.generics.type_params().next().is_some();
-        generic.then(|| parse_quote_spanned!(mixed()=> Self: #message)).into_iter().collect()
-    }
-}
-
-fn mentions_a_parameter(ty: &Type, generics: &Generics) -> bool {
-    struct Mentions<'g>(&'g Generics, bool);
-    impl<'ast> Visit<'ast> for Mentions<'_> {
-        fn visit_path(&mut self, path: &'ast syn::Path) {
-            let first = path.segments.first().filter(|_| path.leading_colon.is_none());
-            self.1 |= first.is_some_and(|first| {
-                self.0.type_params().any(|parameter| parameter.ident == first.ident)
-            });
-            visit::visit_path(self, path);
-        }
-    }
-    let mut mentions = Mentions(generics, false);
-    mentions.visit_type(ty);
-    mentions.1
-}
-
-/// `T` of `Option<T>`, for a condition on the type's parameters: by its name, since a macro has nothing else to go by.
-fn without_option(ty: &Type) -> &Type {
-    let Type::Path(path) = bare(ty) else { return ty };
-    let last = path.path.segments.last().filter(|last| last.ident == "Option");
-    let Some(PathArguments::AngleBracketed(arguments)) = last.map(|last| &last.arguments) else {
-        return ty;
-    };
-    match arguments.args.first() {
-        Some(GenericArgument::Type(inner)) => inner,
-        _ => ty,
     }
 }
 

@@ -1,6 +1,8 @@
 //! What stands in `#[message(..)]`, before a field, a variant or the type: parse.
 
-use syn::{Attribute, Ident, Meta, Path, ext::IdentExt as _, parse::ParseStream};
+use syn::{
+    Attribute, Expr, ExprLit, Ident, Lit, Meta, Path, ext::IdentExt as _, parse::ParseStream,
+};
 
 use super::facts::{self, Fact, ToldBy};
 use crate::{
@@ -53,10 +55,16 @@ pub(crate) fn read<O: Options>(attributes: &[Attribute], alone: &str) -> Parsed<
                 }
             }
             Meta::Path(_) => parsed.misread(syn::Error::new_spanned(attribute, alone)),
-            Meta::NameValue(_) => parsed.misread(syn::Error::new_spanned(
-                attribute,
-                "this mark has parentheses: write `#[message(..)]`",
-            )),
+            Meta::NameValue(assigned) => {
+                let inside = match &assigned.value {
+                    Expr::Lit(ExprLit { lit: Lit::Str(words), .. }) => words.value(),
+                    _ => "..".to_owned(),
+                };
+                parsed.misread(syn::Error::new_spanned(
+                    attribute,
+                    format!("nothing is assigned to this mark: write `#[message({inside})]`"),
+                ));
+            }
         }
     }
     parsed

@@ -1,6 +1,7 @@
 //! `#[derive(Message)]` and `#[derive(MessageMut)]`: parse (`marks`) -> check -> expand.
 
 mod check;
+mod conditions;
 mod expand;
 mod facts;
 mod marks;

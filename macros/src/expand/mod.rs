@@ -18,7 +18,7 @@ use crate::{
 };
 use binding::Bound;
 use body::Start;
-pub(crate) use described::reference;
+pub(crate) use described::reference_at;
 
 // Input:
 //     #[async_consumer(continue, destination = "orders", fields(order.id = %msg.id))]
@@ -107,7 +107,7 @@ pub(crate) fn mixed() -> Span {
 }
 
 /// Ours in every way but where an error about it is shown.
-pub(crate) fn mixed_at(location: Span) -> Span {
+fn mixed_at(location: Span) -> Span {
     mixed().located_at(location)
 }
 

@@ -154,7 +154,7 @@ pub fn text<T: Text + ?Sized>(value: &T) -> Option<Cow<'_, str>> {
 /// ```
 /// assert_eq!(throughline::fact::display(&Some('a')).as_deref(), Some("a"));
 /// ```
-pub fn display<Form, T: Displayed<Form>>(value: &T) -> Option<String> {
+pub fn display<Form, T: Displayed<Form> + ?Sized>(value: &T) -> Option<String> {
     value.displayed()
 }
 
@@ -175,7 +175,7 @@ pub fn count<T: Count + ?Sized>(value: &T) -> Option<u64> {
 /// ```
 /// assert_eq!(throughline::fact::size(&[1_u8, 2, 3]), Some(3));
 /// ```
-pub fn size<Form, T: Body<Form>>(value: &T) -> Option<u64> {
+pub fn size<Form, T: Body<Form> + ?Sized>(value: &T) -> Option<u64> {
     value.size()
 }
 
@@ -289,7 +289,7 @@ impl<T: Clone + Into<SystemTime>> Time<Sometimes> for Option<T> {
 }
 
 #[diagnostic::do_not_recommend]
-impl<T: AsRef<[u8]>> Body<Always> for T {
+impl<T: AsRef<[u8]> + ?Sized> Body<Always> for T {
     fn size(&self) -> Option<u64> {
         u64::try_from(self.as_ref().len()).ok()
     }
@@ -303,7 +303,7 @@ impl<T: AsRef<[u8]>> Body<Sometimes> for Option<T> {
 }
 
 #[diagnostic::do_not_recommend]
-impl<T: Display> Displayed<Always> for T {
+impl<T: Display + ?Sized> Displayed<Always> for T {
     fn displayed(&self) -> Option<String> {
         Some(self.to_string())
     }
@@ -312,6 +312,6 @@ impl<T: Display> Displayed<Always> for T {
 #[diagnostic::do_not_recommend]
 impl<T: Display> Displayed<Sometimes> for Option<T> {
     fn displayed(&self) -> Option<String> {
-        self.as_ref().map(T::to_string)
+        self.as_ref().map(ToString::to_string)
     }
 }
