@@ -494,6 +494,24 @@ impl fmt::Display for Time {
     }
 }
 
+/// Its own type is among its fields', by its name.
+#[allow(clippy::use_self)]
+#[derive(Message, MessageMut)]
+enum Sent<M> {
+    Once(#[message(headers)] M),
+    Again(#[message(headers)] Box<Sent<M>>, #[message(attempt)] u8),
+}
+
+#[test]
+fn a_message_can_hold_one_of_its_own_type() {
+    let mut again = Sent::Again(Box::new(Sent::Once(job(Headers::new()))), 4);
+    round_trips(&mut again);
+    told(&again, |span| {
+        span.has_attribute("messaging.message.id", "7")
+            .has_attribute("throughline.message.attempt", 4);
+    });
+}
+
 #[derive(Message)]
 enum Nobody {}
 

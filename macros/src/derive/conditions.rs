@@ -4,7 +4,7 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::{
-    GenericArgument, Generics, PathArguments, Type, WherePredicate, parse_quote_spanned,
+    GenericArgument, Ident, Path, PathArguments, Type, WherePredicate, parse_quote_spanned,
     visit::{self, Visit},
 };
 
@@ -59,23 +59,25 @@ fn of_a_fact(target: &Target, Told { fact, field, display }: &Told) -> Option<Wh
 }
 
 fn that(target: &Target, ty: &Type, what: &TokenStream) -> Option<WherePredicate> {
-    depends_on_a_parameter(ty, &target.generics).then(|| parse_quote_spanned!(mixed()=> #ty: #what))
+    // A condition on the type itself would have no end.
+    (mentions(ty, target.generics.type_params().map(|parameter| &parameter.ident))
+        && !mentions(ty, [&target.ident].into_iter()))
+    .then(|| parse_quote_spanned!(mixed()=> #ty: #what))
 }
 
-fn depends_on_a_parameter(ty: &Type, generics: &Generics) -> bool {
-    struct Depends<'g>(&'g Generics, bool);
-    impl<'ast> Visit<'ast> for Depends<'_> {
-        fn visit_path(&mut self, path: &'ast syn::Path) {
+/// Whether one of these names begins a path in `ty`.
+fn mentions<'n>(ty: &Type, names: impl Iterator<Item = &'n Ident>) -> bool {
+    struct Mentions<'n>(Vec<&'n Ident>, bool);
+    impl<'ast> Visit<'ast> for Mentions<'_> {
+        fn visit_path(&mut self, path: &'ast Path) {
             let first = path.segments.first().filter(|_| path.leading_colon.is_none());
-            self.1 |= first.is_some_and(|first| {
-                self.0.type_params().any(|parameter| parameter.ident == first.ident)
-            });
+            self.1 |= first.is_some_and(|first| self.0.contains(&&first.ident));
             visit::visit_path(self, path);
         }
     }
-    let mut depends = Depends(generics, false);
-    depends.visit_type(ty);
-    depends.1
+    let mut mentions = Mentions(names.collect(), false);
+    mentions.visit_type(ty);
+    mentions.1
 }
 
 /// `T` of `Option<T>`, for a condition on the type's parameters: by its name, since a macro has nothing else to go by.
