@@ -15,7 +15,26 @@ mod span;
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;
 
-/// Values for the facts of a message: what [`Facts`] is told by a message's own fields.
+/// Values for the facts of a message: what a field has to be for [`Facts`] to be told by it.
+///
+/// ```
+/// use throughline::{Facts, fact};
+///
+/// struct Job {
+///     number: u64,
+///     customer: Option<String>,
+/// }
+///
+/// fn describe<'m>(job: &'m Job, facts: &mut Facts<'m>) {
+///     if let Some(number) = fact::text(&job.number) {
+///         facts.id(number);
+///     }
+///     if let Some(customer) = fact::text(&job.customer) {
+///         facts.conversation_id(customer);
+///     }
+/// }
+/// # let _ = describe;
+/// ```
 pub mod fact {
     pub use crate::carrier::fact_values::{
         Always, Body, Count, Displayed, Sometimes, Text, Time, count, display, size, text, time,
