@@ -83,7 +83,7 @@ fn job(headers: Headers) -> Job {
         queue: id("jobs.7"),
         pattern: "jobs.{number}",
         body: vec![1, 2, 3],
-        sent: Some(SystemTime::now() - Duration::from_secs(60)),
+        sent: Some(SystemTime::now() - Duration::from_secs(90)),
         attempt: 2,
         headers,
         note: String::new(),
@@ -130,7 +130,7 @@ fn every_fact_is_an_attribute() {
             .has_attribute("messaging.destination.template", "jobs.{number}")
             .has_attribute("messaging.message.body.size", 3)
             .has_attribute("throughline.message.attempt", 2);
-        assert!(age_of(span).is_some_and(|age| (60.0..120.0).contains(&age)));
+        assert!(age_of(span).is_some_and(|age| (90.0..150.0).contains(&age)));
     });
 }
 
@@ -412,11 +412,11 @@ struct Stamped<B>(
 #[test]
 fn times_and_bodies_of_other_crates_are_understood() {
     let context = TraceContext::read_from(&from(SENDER));
-    told(&Stamped(context.clone(), Stamp(600), Some("two lemons")), |span| {
+    told(&Stamped(context.clone(), Stamp(601), Some("two lemons")), |span| {
         let span = span.links_to(SENDER).has_attribute("messaging.message.body.size", 10);
-        assert!(age_of(span).is_some_and(|age| (600.0..660.0).contains(&age)));
+        assert!(age_of(span).is_some_and(|age| (601.0..660.0).contains(&age)));
     });
-    told(&Stamped(context, Stamp(600), None::<Arc<[u8]>>), |span| {
+    told(&Stamped(context, Stamp(601), None::<Arc<[u8]>>), |span| {
         span.has_no_attribute("messaging.message.body.size");
     });
 }

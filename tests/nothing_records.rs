@@ -101,3 +101,23 @@ fn the_current_context_is_the_attached_one() {
     let _attached = ambient().attach();
     assert_eq!(TraceContext::current().traceparent().as_deref(), Some(AMBIENT));
 }
+
+#[test]
+fn a_process_begins_without_a_top_level_trace_and_not_with_a_false_one() {
+    let _attached = ambient().attach();
+    let origin = TraceContext::begin("sign-up");
+    assert!(origin.is_empty(), "{origin:?}");
+    origin.link_current_span();
+    origin.add_step("confirm e-mail");
+}
+
+#[test]
+fn requests_and_steps_of_a_process_that_has_one_are_no_trouble() {
+    let origin = TraceContext::read_from(&carrying(SENT));
+    origin.link_current_span();
+    origin.add_step("confirm e-mail");
+    let _attached = ambient().attach();
+    origin.link_current_span();
+    origin.add_step("confirm e-mail");
+    assert_eq!(TraceContext::current().traceparent().as_deref(), Some(AMBIENT));
+}

@@ -278,7 +278,9 @@ fn what_a_handler_does_not_trust_does_not_leak_through_it() {
             sent_by(traces, "send orders", &message);
             traces.span("process orders").is_root().has_no_links();
             traces.span("send orders").is_child_of("process orders");
-            assert_eq!(message.keys().collect::<Vec<_>>(), ["traceparent"]);
+            let mut names: Vec<_> = message.keys().collect();
+            names.sort();
+            assert_eq!(names, ["throughline-sent", "traceparent"]);
         },
     );
 }
@@ -390,7 +392,7 @@ fn no_stale_state_or_baggage_stays_beside_the_new_context() {
             sent_by(traces, "send orders", &message);
             let mut names: Vec<_> = message.keys().collect();
             names.sort();
-            assert_eq!(names, ["order", "traceparent"]);
+            assert_eq!(names, ["order", "throughline-sent", "traceparent"]);
         },
     );
 }
@@ -528,7 +530,7 @@ fn the_builder_does_the_same() {
         },
         |traces, message| {
             sent_by(traces, "send orders", &message);
-            assert_eq!(message.writes, 1);
+            assert_eq!(message.writes, 2, "the context, and when it was sent");
             traces.span("send orders").is_error_with("the broker does not answer");
         },
     );
@@ -579,7 +581,7 @@ fn the_builders_futures_can_be_sent_to_another_thread() {
             let sending = throughline::produce("publish")
                 .fields(&size)
                 .run(&mut message, |message| std::future::ready(Ok::<_, String>(message.len())));
-            assert_eq!(needs_send(sending).await, Ok(1));
+            assert_eq!(needs_send(sending).await, Ok(2));
             let handling = throughline::consume("handle")
                 .fields(&size)
                 .run(&message, async { Ok::<_, String>(()) });

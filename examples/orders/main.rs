@@ -88,7 +88,7 @@ async fn listen(address: &str) -> Result<(), Box<dyn Error>> {
 }
 
 fn install_telemetry() -> Result<Telemetry, Box<dyn Error>> {
-    let telemetry = Telemetry::from_environment()?;
+    let telemetry = Telemetry::from_environment("orders")?;
     tracing::subscriber::set_global_default(telemetry.subscriber())?;
     Ok(telemetry)
 }

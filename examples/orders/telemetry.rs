@@ -19,16 +19,17 @@ use tracing_subscriber::registry;
 const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 
 pub struct Telemetry {
+    service: &'static str,
     provider: SdkTracerProvider,
     recent: Recent,
 }
 
 impl Telemetry {
     /// Keeps spans in memory, and sends them to the OTLP endpoint of the environment as well.
-    pub fn from_environment() -> Result<Self, Failure> {
+    pub fn from_environment(service: &'static str) -> Result<Self, Failure> {
         let Some(endpoint) = std::env::var(ENDPOINT).ok().filter(|endpoint| !endpoint.is_empty())
         else {
-            return Ok(Self::in_memory());
+            return Ok(Self::in_memory(service));
         };
         // Otherwise this would only show when the first spans are lost.
         if !endpoint.starts_with("http://") {
@@ -36,23 +37,23 @@ impl Telemetry {
         }
         // The exporter reads the endpoint, and OpenTelemetry's other variables, by itself.
         let otlp = OtlpExporter::builder().with_http().build()?;
-        Ok(Self::with_otlp(Some(otlp)))
+        Ok(Self::with_otlp(service, Some(otlp)))
     }
 
     /// Keeps spans in memory only.
-    pub fn in_memory() -> Self {
-        Self::with_otlp(None)
+    pub fn in_memory(service: &'static str) -> Self {
+        Self::with_otlp(service, None)
     }
 
-    fn with_otlp(otlp: Option<OtlpExporter>) -> Self {
+    fn with_otlp(service: &'static str, otlp: Option<OtlpExporter>) -> Self {
         let recent = Recent::default();
         let mut provider = SdkTracerProvider::builder()
-            .with_resource(Resource::builder().with_service_name("orders").build())
+            .with_resource(Resource::builder().with_service_name(service).build())
             .with_simple_exporter(recent.clone());
         if let Some(otlp) = otlp {
             provider = provider.with_batch_exporter(otlp);
         }
-        Self { provider: provider.build(), recent }
+        Self { service, provider: provider.build(), recent }
     }
 
     /// Turns `tracing` spans into OpenTelemetry spans. throughline needs no more than this.
@@ -60,7 +61,7 @@ impl Telemetry {
         registry()
             // Below this level the HTTP libraries tell of themselves.
             .with(LevelFilter::INFO)
-            .with(tracing_opentelemetry::layer().with_tracer(self.provider.tracer("orders")))
+            .with(tracing_opentelemetry::layer().with_tracer(self.provider.tracer(self.service)))
     }
 
     /// The spans that have ended, as traces.

@@ -150,7 +150,7 @@ struct Shop {
 
 impl Shop {
     async fn open() -> Self {
-        let telemetry = Telemetry::in_memory();
+        let telemetry = Telemetry::in_memory("orders");
         let subscriber = tracing::subscriber::set_default(telemetry.subscriber());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let stock = Arc::new(Stock::default());

@@ -7,7 +7,10 @@ use syn::{
 };
 
 use crate::{
-    args::{self, Common, ConsumerOptions, Parsed, ProducerOptions, Relation, SpanOptions, Text},
+    args::{
+        self, Common, ConsumerOptions, Existing, Given, Limits, Parsed, ProducerOptions, Relation,
+        SpanOptions, TaskOptions, Text,
+    },
     fallback::Item,
     item::{Body, Function},
     message::{self, Message, Words},
@@ -15,10 +18,10 @@ use crate::{
 };
 
 /// A function and what its attribute says, with nothing wrong in either.
-pub(crate) struct Checked<O> {
+pub(crate) struct Checked<O, M = Message> {
     pub(crate) options: O,
     pub(crate) function: Function,
-    pub(crate) message: Message,
+    pub(crate) message: M,
 }
 
 /// What is wrong, and what stands in the file all the same.
@@ -52,6 +55,7 @@ pub(crate) fn producer(
 ) -> Result<Checked<ProducerOptions>, Box<Refused>> {
     let words = Words { option: "into", purpose: "to write the context into" };
     check(options, item, |parsed: &mut Parsed<ProducerOptions>, function, marks| {
+        retry(&parsed.options, &mut parsed.mistakes);
         let given = parsed.options.into.as_ref();
         let found = message::find(
             &function.signature,
@@ -68,11 +72,38 @@ pub(crate) fn producer(
     })
 }
 
-fn check<O: SpanOptions>(
+pub(crate) fn task(
     options: TokenStream,
     item: TokenStream,
-    own: impl FnOnce(&mut Parsed<O>, &Function, &[(usize, syn::Attribute)]) -> Option<Message>,
-) -> Result<Checked<O>, Box<Refused>> {
+) -> Result<Checked<TaskOptions, ()>, Box<Refused>> {
+    check(options, item, |parsed: &mut Parsed<TaskOptions>, _, marks| {
+        let Parsed { options, mistakes, misread } = parsed;
+        if options.relations.is_empty() && !*misread {
+            mistakes.push(syn::Error::new(
+                proc_macro2::Span::call_site(),
+                "how does this task relate to its caller? \
+                 Write `#[async_task(continue)]` to go on in the caller's trace as a child of the caller, \
+                 or `#[async_task(link)]` for a trace of its own with a link to the caller",
+            ));
+        }
+        one_relation(&options.relations, "task", mistakes);
+        limits(&options.limits, &options.relations, mistakes);
+        for (_, mark) in marks {
+            mistakes.at(
+                mark,
+                "a task has no message: remove this mark, \
+                 or write `#[async_consumer(..)]` where the function is given a message",
+            );
+        }
+        Some(())
+    })
+}
+
+fn check<O: SpanOptions, M>(
+    options: TokenStream,
+    item: TokenStream,
+    own: impl FnOnce(&mut Parsed<O>, &Function, &[(usize, syn::Attribute)]) -> Option<M>,
+) -> Result<Checked<O, M>, Box<Refused>> {
     let mut parsed = args::parse::<O>(options);
     let Some(mut function) = parsed.mistakes.ok(Function::parse.parse2(item.clone())) else {
         let mistakes = parsed.mistakes;
@@ -95,19 +126,11 @@ fn check<O: SpanOptions>(
 /// One relation, and `nested` only beside `link`.
 fn relation(parsed: &mut Parsed<ConsumerOptions>) {
     let Parsed { options, mistakes, misread } = parsed;
-    if let [first, second, ..] = options.relations.as_slice() {
-        let words = if first.key == second.key {
-            format!("`{}` is given twice: keep one", second.key)
-        } else {
-            format!(
-                "`{}` and `{}` can't both hold: a handler has one relation, keep one",
-                first.key, second.key
-            )
-        };
-        mistakes.at(&second.key, words);
+    if !one_relation(&options.relations, "handler", mistakes) {
         return;
     }
     let only = options.relations.first();
+    limits(&options.limits, &options.relations, mistakes);
     match (&options.nested, only) {
         (Some(nested), None) => {
             mistakes.at(&nested.key, "`nested` goes with `link`: write `link, nested`");
@@ -127,6 +150,45 @@ fn relation(parsed: &mut Parsed<ConsumerOptions>) {
         )),
         _ => {}
     }
+}
+
+/// What is sent again keeps its origin.
+fn retry(options: &ProducerOptions, mistakes: &mut Mistakes) {
+    let replaces = |given: &&Given<Existing>| matches!(given.value, Existing::Replace);
+    if let (Some(retry), Some(_)) = (&options.retry, options.existing.as_ref().filter(replaces)) {
+        mistakes.at(
+            &retry.key,
+            "`retry` keeps the message's origin, which `existing = replace` takes away: keep one",
+        );
+    }
+}
+
+/// What ends a trace needs one that goes on.
+fn limits(limits: &Limits, relations: &[Given<Relation>], mistakes: &mut Mistakes) {
+    let Some(relation) = relations.first() else { return };
+    let advice = match relation.value {
+        Relation::Continue => return,
+        Relation::Chosen(_) => "let the expression yield it, `Relation::CONTINUE.max_hops(64)`",
+        Relation::Link | Relation::Ignore => "leave it out, or write `continue`",
+    };
+    for key in limits.keys() {
+        mistakes.at(key, format!("`{key}` goes with `continue`: {advice}"));
+    }
+}
+
+/// Whether there is no second one.
+fn one_relation(relations: &[Given<Relation>], holder: &str, mistakes: &mut Mistakes) -> bool {
+    let [first, second, ..] = relations else { return true };
+    let words = if first.key == second.key {
+        format!("`{}` is given twice: keep one", second.key)
+    } else {
+        format!(
+            "`{}` and `{}` can't both hold: a {holder} has one relation, keep one",
+            first.key, second.key
+        )
+    };
+    mistakes.at(&second.key, words);
+    false
 }
 
 /// No text is empty: a span with no name or destination tells nothing.

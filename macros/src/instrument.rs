@@ -1,4 +1,4 @@
-//! `#[tracing::instrument]` below one of our attributes.
+//! `#[tracing::instrument]` below one of our attributes, and what else has to be expanded before it.
 
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::quote;
@@ -22,7 +22,7 @@ const MOVED: &str = "__below_instrument";
 //     #[::throughline::async_consumer(link __below_instrument)]
 //     async fn charge_card(msg: OrderPlaced) { .. }
 //
-/// Puts our attribute below `instrument`.
+/// Puts our attribute below `instrument`, or whatever else `before` names.
 ///
 /// An attribute wraps what those above it have left. Expanded after ours, `instrument` would put its span round the
 /// handler's, where the handler's has to be a root: two traces for one call. The attribute that stands first is to make
@@ -33,6 +33,7 @@ const MOVED: &str = "__below_instrument";
 pub(crate) fn put_first<O: SpanOptions>(
     options: TokenStream,
     item: &TokenStream,
+    before: &[&str],
 ) -> Result<TokenStream, TokenStream> {
     let options = unmarked(options)?;
     let split = |input: ParseStream<'_>| {
@@ -40,7 +41,11 @@ pub(crate) fn put_first<O: SpanOptions>(
     };
     let Ok((attributes, function)) = split.parse2(item.clone()) else { return Err(options) };
     let (instrument, others): (Vec<_>, Vec<_>) = attributes.into_iter().partition(|attribute| {
-        attribute.path().segments.last().is_some_and(|last| last.ident == "instrument")
+        attribute
+            .path()
+            .segments
+            .last()
+            .is_some_and(|last| before.iter().any(|name| last.ident == name))
     });
     if instrument.is_empty() {
         return Err(options);

@@ -152,7 +152,7 @@ fn starts_function(input: ParseStream<'_>) -> bool {
 
 fn not_a_function(input: ParseStream<'_>) -> syn::Error {
     let advice = if input.peek(Token![impl]) || input.peek(Token![trait]) {
-        "this attribute goes on a function: put it on each method that handles a message"
+        "this attribute goes on a function: put it on each method that is to run in a span"
     } else if input.peek(Token![move]) || input.peek(Token![|]) || input.peek(Token![async]) {
         "this attribute goes on a function: give the closure's code a name, as an `async fn`, or use the builder"
     } else {

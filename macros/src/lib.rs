@@ -71,6 +71,9 @@ use proc_macro::TokenStream;
 /// | `operation` | what is done with the message | `process` |
 /// | `name` | the span's name | operation and destination; without a destination, the function's name |
 /// | `fields(..)` | fields of the span, see below | none |
+/// | `within` | under `continue`: messages older than this (`"15m"`, `"1h30m"`, or a `Duration`) are linked | no limit |
+/// | `max_hops` | under `continue`: traces that were continued this often are linked | no limit |
+/// | `heed_break` | under `continue`: whether a sender that asks for a new trace gets one | `true` |
 /// | `capture_headers` | headers of the message that are to stand on the span, `["tenant"]` or a `&[&str]` | none |
 /// | `max_links` | how many links the span may have | 128, the SDK's own limit |
 /// | `err` | how a failure is told in the log: `display`, `debug` or `off` | by `Display` where the error has it, else by `Debug` |
@@ -105,6 +108,28 @@ use proc_macro::TokenStream;
 /// );
 /// # }
 /// ```
+///
+/// # Bounded traces
+///
+/// A trace that is continued by every handler of a loop, a schedule or a long queue never ends. `within` ends it by the
+/// message's age, which the broker tells, or else the header `throughline-sent` that producers write; where no age is
+/// known, the trace goes on. `max_hops` ends it by the number of times it was continued, counted in `tracestate`, where
+/// services that know nothing of the count hand it on. A sender may ask for a new trace with
+/// `#[async_producer(.., new_trace)]`. In each case the handler links, and `throughline.relation.reason` says why:
+/// `age`, `hops` or `sender`.
+///
+/// ```
+/// use throughline::{Traced, async_consumer};
+///
+/// #[async_consumer(continue, within = "15m", max_hops = 64)]
+/// async fn poll_status(order: Traced<u32>) {}
+/// ```
+///
+/// # A handler within a handler
+///
+/// One message gets one consumer's span. A handler that is called within a handler of the same message makes a span of
+/// kind INTERNAL under it, without a relation of its own. Where a framework has made the consumer's span,
+/// `throughline::handled_by_current_span` says so.
 ///
 /// # Fields
 ///
@@ -229,6 +254,8 @@ pub fn async_consumer(options: TokenStream, item: TokenStream) -> TokenStream {
 /// |---|---|---|
 /// | `into` | where the context is written to | the message |
 /// | `existing` | `keep` or `replace` a context that the message already carries | kept and linked, unless it is our own |
+/// | `new_trace` | asks whoever handles the message for a new trace: for what is delayed, scheduled or sent to many | |
+/// | `retry` | the message is sent again: it keeps its origin, and the next attempt's span links to the failed one's | |
 ///
 /// A function that returns a future starts the span when it is called, for the body has to find the context in the
 /// message. Where its body is nothing but an `async move` block, as under `#[async_trait]`, it is as an `async fn`.
@@ -274,6 +301,12 @@ pub fn async_consumer(options: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn async_producer(options: TokenStream, item: TokenStream) -> TokenStream {
     expand::producer(options.into(), item.into()).into()
+}
+
+/// TODO
+#[proc_macro_attribute]
+pub fn async_task(options: TokenStream, item: TokenStream) -> TokenStream {
+    expand::task(options.into(), item.into()).into()
 }
 
 /// A message of your own: which of its fields carries the trace context, and what the others tell.

@@ -7,10 +7,15 @@ mod operation;
 mod outcome;
 #[doc(hidden)]
 pub mod private;
+mod process;
 mod producer;
 mod relation;
+#[cfg(feature = "sampler")]
+#[cfg_attr(docsrs, doc(cfg(feature = "sampler")))]
+pub mod sampler;
 mod semconv;
 mod span;
+mod task;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;
@@ -50,11 +55,16 @@ pub mod field {
 pub use carrier::{
     Batch, Facts, HeaderReader, HeaderValue, Message, MessageMut, Repeats, TraceContext, Traced,
 };
-pub use consumer::{AnyNumber, Consumer, Many, One, Receive, TakenBy, UnstartedSpan, consume};
+pub use consumer::{
+    AnyNumber, Consumer, Many, One, Receive, TakenBy, UnstartedSpan, consume,
+    handled_by_current_span,
+};
 pub use outcome::{DebuggedFailure, DisplayedFailure, IntoOutcome, Outcome};
+pub use process::Step;
 pub use producer::{Existing, Producer, produce};
 pub use relation::Relation;
 pub use span::{ActiveSpan, Run, Site, Value, record};
+pub use task::{RunTask, Task, TaskFn, TaskFuture, task};
 #[cfg(feature = "macros")]
 #[cfg_attr(docsrs, doc(cfg(feature = "macros")))]
-pub use throughline_macros::{Message, MessageMut, async_consumer, async_producer};
+pub use throughline_macros::{Message, MessageMut, async_consumer, async_producer, async_task};

@@ -3,8 +3,12 @@
 use std::any::type_name;
 use std::borrow::Cow;
 use std::fmt::{Debug, Display};
+use std::hash::{Hash, Hasher};
+use std::mem::discriminant;
 
-use crate::semconv::error_type;
+use opentelemetry::KeyValue;
+
+use crate::semconv::{error_type, key, outcome};
 
 /// How a handler ended.
 ///
@@ -18,7 +22,11 @@ use crate::semconv::error_type;
 /// assert!(!Outcome::ok().is_error());
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outcome(Option<Failure>);
+pub struct Outcome {
+    name: Option<Cow<'static, str>>,
+    failure: Option<Failure>,
+    is_retried: bool,
+}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Failure {
@@ -38,23 +46,21 @@ impl Failure {
 impl Outcome {
     /// It did what it was to do.
     pub fn ok() -> Self {
-        Self(None)
+        Self { name: None, failure: None, is_retried: false }
     }
 
     /// It failed. `error_type` becomes `error.type` and must be one of few values: a type's name,
     /// a code, never a text with ids in it.
     pub fn error(error_type: impl Into<Cow<'static, str>>) -> Self {
-        Self(Some(Failure {
-            error_type: error_type.into(),
-            description: Cow::Borrowed(""),
-            detail: None,
-        }))
+        let failure =
+            Failure { error_type: error_type.into(), description: Cow::Borrowed(""), detail: None };
+        Self { failure: Some(failure), ..Self::ok() }
     }
 
     /// Adds what a person wants to read about the failure. Has no effect on a success.
     #[must_use]
     pub fn describe(mut self, description: impl Into<Cow<'static, str>>) -> Self {
-        if let Some(failure) = &mut self.0 {
+        if let Some(failure) = &mut self.failure {
             failure.description = description.into();
         }
         self
@@ -70,15 +76,44 @@ impl Outcome {
     /// ```
     #[must_use]
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
-        if let Some(failure) = &mut self.0 {
+        if let Some(failure) = &mut self.failure {
             failure.detail = Some(detail.into());
         }
         self
     }
 
-    /// Whether it failed.
+    /// Names the outcome, as `throughline.outcome.name`: `ack`, `nack`, `requeue`, `dead_letter`. One of
+    /// few.
+    ///
+    /// ```
+    /// use throughline::Outcome;
+    /// let acknowledged = Outcome::ok().named("ack");
+    /// # assert!(!acknowledged.is_error());
+    /// ```
+    #[must_use]
+    pub fn named(mut self, name: impl Into<Cow<'static, str>>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// It failed and will be tried again: no final failure, so the span is no error (conventions,
+    /// "Recording errors"). It is named `retry` unless it has a name of its own, and what failed stands
+    /// in `throughline.outcome.reason`. Has no effect on a success.
+    ///
+    /// ```
+    /// use throughline::Outcome;
+    /// let later = Outcome::error("PaymentTimeout").retried();
+    /// assert!(!later.is_error());
+    /// ```
+    #[must_use]
+    pub fn retried(mut self) -> Self {
+        self.is_retried = self.failure.is_some();
+        self
+    }
+
+    /// Whether it failed for good.
     pub fn is_error(&self) -> bool {
-        self.0.is_some()
+        self.failure.is_some() && !self.is_retried
     }
 
     /// The outcome of an error that can be displayed, named after its own type.
@@ -103,8 +138,19 @@ impl Outcome {
         Self::error(error_type::CANCELLED)
     }
 
+    /// What a span tells of it apart from a failure.
+    pub(crate) fn attributes(&self) -> Vec<KeyValue> {
+        let retried = self.failure.as_ref().filter(|_| self.is_retried);
+        let name = self.name.clone().or_else(|| retried.map(|_| Cow::Borrowed(outcome::RETRY)));
+        let name = name.map(|name| KeyValue::new(key::OUTCOME_NAME, name));
+        let reason =
+            retried.map(|failure| KeyValue::new(key::OUTCOME_REASON, failure.error_type.clone()));
+        name.into_iter().chain(reason).collect()
+    }
+
+    /// The failure, if it is final.
     pub(crate) fn into_failure(self) -> Option<Failure> {
-        self.0
+        self.failure.filter(|_| !self.is_retried)
     }
 
     pub(crate) fn of_debug_error<E: Debug + ?Sized>(error: &E) -> Self {
@@ -114,15 +160,24 @@ impl Outcome {
     /// An `Err` is an error, also where its content alone would be none, as `()` and `None` are.
     pub(crate) fn of_telling_error<E: IntoOutcome>(error: &E) -> Self {
         let said = error.outcome();
-        if said.is_error() { said } else { Self::of_silent_error::<E>() }
+        if said.failure.is_some() { said } else { Self::of_silent_error::<E>() }
     }
 
     pub(crate) fn of_silent_error<E: ?Sized>() -> Self {
         Self::error(error_type_name::<E>())
     }
+
+    /// What can be told of a value of which nothing at all is asked: that it is an `Err`, and the
+    /// name of the error's type.
+    pub(crate) fn of_anything<T>(value: &T) -> Self {
+        match error_in(type_name::<T>()) {
+            Some(error) if is_second_variant(value) => Self::error(own_name(error)),
+            _ => Self::ok(),
+        }
+    }
 }
 
-/// A value that says how the handler which returned it ended.
+/// A value that says how the handler, the producer or the task which returned it ended.
 ///
 /// Implement it for a result type of your own, so that its failures show as such:
 ///
@@ -147,9 +202,9 @@ impl Outcome {
 ///
 /// Implemented for an error type, it names the `error.type` of every `Result` that fails with it.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` does not say how the handler ended",
+    message = "`{Self}` does not say how the code that returned it ended",
     label = "this result has no outcome",
-    note = "implement `throughline::IntoOutcome` for it, or end the span yourself: `let mut span = ..start(&message); .. span.finish(Outcome::ok())`"
+    note = "implement `throughline::IntoOutcome` for it, or end the span yourself: `let mut span = ..start(..); .. span.finish(Outcome::ok())`"
 )]
 pub trait IntoOutcome {
     /// How the handler ended.
@@ -175,9 +230,54 @@ impl<T, E: Display> IntoOutcome for Result<T, E> {
     }
 }
 
-/// A type's own name without path and generics; `_OTHER` for types that stand for any error.
+/// The type of the error, where the type so named is a `Result`.
+///
+/// Stable Rust can't ask a type without bounds whether it is one, but it can ask for the name.
+fn error_in(type_name: &'static str) -> Option<&'static str> {
+    let inside = type_name.strip_prefix("core::result::Result<")?.strip_suffix('>')?;
+    let mut depth = 0_usize;
+    let mut before = ' ';
+    let comma = inside.find(|letter| {
+        match letter {
+            '<' | '(' | '[' => depth += 1,
+            // The `>` of an arrow closes nothing.
+            '>' if before == '-' => {}
+            '>' | ')' | ']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        before = letter;
+        letter == ',' && depth == 0
+    })?;
+    Some(inside[comma + 1..].trim_start())
+}
+
+/// Whether this is an enum's second variant: of a `Result`, the `Err`.
+///
+/// That is asked without bounds by way of the discriminant, which tells its number to a hasher alone.
+fn is_second_variant<T>(value: &T) -> bool {
+    struct Number(Option<isize>);
+    impl Hasher for Number {
+        fn write_isize(&mut self, number: isize) {
+            self.0 = Some(number);
+        }
+        fn write(&mut self, _: &[u8]) {}
+        fn finish(&self) -> u64 {
+            0
+        }
+    }
+    let mut number = Number(None);
+    discriminant(value).hash(&mut number);
+    number.0 == Some(1)
+}
+
+/// The name of an error's type: see [`own_name`].
 fn error_type_name<E: ?Sized>() -> &'static str {
-    let full = type_name::<E>().trim_start_matches("&mut ").trim_start_matches('&');
+    own_name(type_name::<E>())
+}
+
+/// A type's own name without path and generics; `_OTHER` for types that stand for any error.
+fn own_name(full: &'static str) -> &'static str {
+    let full = full.trim_start_matches("&mut ").trim_start_matches('&');
     let path = full.split('<').next().unwrap_or(full);
     let stands_for_any = path.starts_with("dyn ")
         || path.starts_with('(')
@@ -367,6 +467,39 @@ mod tests {
         assert_eq!(error_type_name::<dyn std::error::Error>(), "_OTHER");
         assert_eq!(error_type_name::<&(dyn std::error::Error + 'static)>(), "_OTHER");
         assert_eq!(error_type_name::<(u8, u8)>(), "_OTHER");
+    }
+
+    #[test]
+    fn an_err_is_told_from_whatever_else_there_may_be() {
+        use std::collections::HashMap;
+        use std::num::ParseIntError;
+
+        struct Silent;
+        type Boxed = Box<dyn std::error::Error + Send + Sync>;
+        type Large = Result<HashMap<(u8, u8), fn(u8, u8) -> Option<u8>>, ParseIntError>;
+        enum Third {
+            _A,
+            B,
+        }
+        fn told<T>(value: T) -> Outcome {
+            Outcome::of_anything(&value)
+        }
+        assert_eq!(told(Err::<(), _>(Silent)), Outcome::error("Silent"));
+        assert_eq!(told("x".parse::<u8>()), Outcome::error("ParseIntError"));
+        let large: Large = "x".parse::<u8>().map(|_| HashMap::new());
+        assert_eq!(told(large), Outcome::error("ParseIntError"));
+        assert_eq!(told(Err::<u8, Boxed>("no".into())), Outcome::error("_OTHER"));
+        assert_eq!(told(Err::<(), ()>(())), Outcome::error("_OTHER"));
+        assert_eq!(told(Err::<std::convert::Infallible, _>("no")), Outcome::error("str"));
+
+        assert_eq!(told(Ok::<u8, Silent>(1)), Outcome::ok());
+        assert_eq!(told(Ok::<u8, std::convert::Infallible>(1)), Outcome::ok());
+        assert_eq!(told(Some(1)), Outcome::ok());
+        assert_eq!(told(None::<u8>), Outcome::ok());
+        assert_eq!(told(Some(Err::<(), _>(Silent))), Outcome::ok());
+        assert_eq!(told(Third::B), Outcome::ok());
+        assert_eq!(told(1_isize), Outcome::ok());
+        assert_eq!(told(true), Outcome::ok());
     }
 
     #[test]

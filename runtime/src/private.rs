@@ -7,6 +7,17 @@ pub use crate::producer::{Existing, produce};
 pub use crate::span::ActiveSpan;
 #[cfg(feature = "tracing")]
 pub use crate::span::failure;
+pub use crate::task::task;
 pub use crate::{fact, field, outcome, site};
+
+/// What a function returns, by a way that names `!` too: after an arrow.
+pub trait Returns {
+    /// The type.
+    type Output;
+}
+
+impl<R> Returns for fn() -> R {
+    type Output = R;
+}
 #[cfg(feature = "tracing")]
 pub use tracing;

@@ -2,17 +2,17 @@
 
 use std::borrow::Cow;
 
-use opentelemetry::KeyValue;
 use opentelemetry::trace::{Link, SpanContext, SpanKind, TraceContextExt};
+use opentelemetry::{Context, KeyValue};
 
-use crate::carrier::{self, Agreement, Facts, MessageMut, TraceContext};
+use crate::carrier::{self, Agreement, Facts, MessageMut, Notes, TraceContext};
 use crate::operation::Operation;
 use crate::outcome::IntoOutcome;
 use crate::relation::same_span;
 use crate::semconv::{key, operation};
 use crate::span::{
     ActiveSpan, Draft, FieldValue, Lineage, Plain, Running, Site, current_context,
-    is_origin_of_the_running_handler,
+    is_origin_of_the_running_handler, running_handler,
 };
 
 /// Begins a producer's span without a macro.
@@ -31,7 +31,13 @@ use crate::span::{
 /// # assert!(sent.is_ok());
 /// ```
 pub fn produce(site: impl Into<Site>) -> Producer<'static> {
-    Producer { operation: Operation::new(site.into()), existing: None, fields: &[] }
+    Producer {
+        operation: Operation::new(site.into()),
+        existing: None,
+        new_trace: false,
+        retry: false,
+        fields: &[],
+    }
 }
 
 /// What to do with a context that a message carries already when it is sent.
@@ -77,6 +83,8 @@ pub enum Existing {
 pub struct Producer<'a> {
     operation: Operation,
     existing: Option<Existing>,
+    new_trace: bool,
+    retry: bool,
     fields: &'a [(&'static str, FieldValue<'a>)],
 }
 
@@ -97,6 +105,37 @@ impl<'a> Producer<'a> {
         self
     }
 
+    /// Asks whoever handles the message for a new trace, also under `continue`: for what is delayed,
+    /// scheduled or sent to many.
+    ///
+    /// ```
+    /// use throughline::{Outcome, Traced};
+    /// let mut reminder = Traced::new("the offer ends today");
+    /// let span = throughline::produce("schedule").new_trace(true).start(&mut reminder);
+    /// span.finish(Outcome::ok());
+    /// ```
+    pub fn new_trace(mut self, new_trace: bool) -> Self {
+        self.new_trace = new_trace;
+        self
+    }
+
+    /// The message is sent again because an attempt to handle it failed. It keeps its origin, and
+    /// the next attempt's span links to this one's.
+    ///
+    /// ```
+    /// use throughline::{Outcome, Traced};
+    /// fn handle_again_later(mut order: Traced<u32>) {
+    ///     let span = throughline::produce("retry_later").retry(true).start(&mut order);
+    ///     // put it back into the queue
+    ///     span.finish(Outcome::ok());
+    /// }
+    /// # handle_again_later(Traced::new(7));
+    /// ```
+    pub fn retry(mut self, retry: bool) -> Self {
+        self.retry = retry;
+        self
+    }
+
     /// Starts the span and writes its context into `message`. Where no span is made, the ambient
     /// context is written all the same.
     pub fn start<M: MessageMut + ?Sized>(self, message: &mut M) -> ActiveSpan {
@@ -104,15 +143,34 @@ impl<'a> Producer<'a> {
         let existing = carried.span_context();
         let ambient = current_context();
         let keeps = self.keeps(&existing, ambient.span().span_context());
+        let notes = self.notes(message, &ambient);
+        let has_to_say = self.new_trace || self.retry;
         let mut span = self.draft(message, keeps.then_some(existing), ambient).start();
-        if !keeps {
-            let context = TraceContext::detached(&span.context());
-            // Where there is nothing to write, only a context that is there has to go.
-            if !(context.is_empty() && carried.is_empty()) {
-                context.write_to(message);
+        if keeps {
+            // What somebody chose is left alone unless this producer has something to say itself.
+            if has_to_say {
+                carrier::note(notes, &carried, message);
             }
+            return span;
+        }
+        let context = TraceContext::detached(&span.context());
+        // Where there is nothing to write, only a context that is there has to go.
+        if !(context.is_empty() && carried.is_empty()) {
+            let notes = if context.is_empty() { Notes::default() } else { notes };
+            context.with_notes(notes).write_to(message);
         }
         span
+    }
+
+    fn notes<M: MessageMut + ?Sized>(&self, message: &M, ambient: &Context) -> Notes {
+        let failed_attempt = self
+            .retry
+            .then(|| running_handler().unwrap_or_else(|| ambient.span().span_context().clone()));
+        Notes {
+            sent: if message.tells_when_it_was_sent() { None } else { carrier::now() },
+            asks_for_new_trace: self.new_trace,
+            failed_attempt: failed_attempt.filter(SpanContext::is_valid).map(Box::new),
+        }
     }
 
     /// Runs the future that `send` makes inside the span, with the message as it is sent. All of it
@@ -126,13 +184,13 @@ impl<'a> Producer<'a> {
         M: MessageMut + ?Sized,
         F: Future<Output: IntoOutcome>,
     {
-        let Self { operation, existing, fields } = self;
+        let Self { operation, existing, new_trace, retry, fields } = self;
         // Borrowed fields can't be sent to another thread, where this future may be polled.
         let fields = Plain::all(fields);
         async move {
             let mut span = {
                 let fields = &Plain::as_fields(&fields);
-                Producer { operation, existing, fields }.start(message)
+                Producer { operation, existing, new_trace, retry, fields }.start(message)
             };
             let sending = span.run_sync(|| send(message));
             let result = span.run(sending).await;
@@ -161,7 +219,7 @@ impl<'a> Producer<'a> {
             || same_span(existing, ambient) || is_origin_of_the_running_handler(existing);
         match self.existing {
             Some(existing) => existing == Existing::Keep,
-            None => !was_not_chosen(),
+            None => self.retry || !was_not_chosen(),
         }
     }
 
@@ -169,7 +227,7 @@ impl<'a> Producer<'a> {
         self,
         message: &M,
         kept: Option<SpanContext>,
-        ambient: opentelemetry::Context,
+        ambient: Context,
     ) -> Draft<'a> {
         let Self { operation, fields, .. } = self;
         let mut told = Facts::default();

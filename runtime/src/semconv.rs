@@ -35,6 +35,10 @@ pub(crate) mod key {
     pub(crate) const LINK_MESSAGE_COUNT: &str = "throughline.link.message_count";
     /// How many origins have no link because the span has all it may have.
     pub(crate) const LINKS_LEFT_OUT: &str = "throughline.links.left_out";
+    /// What the handler calls its outcome: `ack`, `requeue`, `retry`.
+    pub(crate) const OUTCOME_NAME: &str = "throughline.outcome.name";
+    /// What failed where the handler will be tried again.
+    pub(crate) const OUTCOME_REASON: &str = "throughline.outcome.reason";
     /// Seconds from sent to handled, never negative.
     pub(crate) const MESSAGE_AGE: &str = "throughline.message.age";
     /// Which delivery this is, counted from 1.
@@ -45,6 +49,19 @@ pub(crate) mod key {
 pub(crate) mod operation {
     pub(crate) const PROCESS: &str = "process";
     pub(crate) const SEND: &str = "send";
+}
+
+/// Values of `throughline.outcome.name` that are ours.
+pub(crate) mod outcome {
+    pub(crate) const RETRY: &str = "retry";
+}
+
+/// Values of `throughline.link.role`.
+pub(crate) mod link_role {
+    /// The span that is active where the handler starts.
+    pub(crate) const AMBIENT: &str = "ambient";
+    /// An attempt to handle the message that failed.
+    pub(crate) const ATTEMPT: &str = "attempt";
 }
 
 /// Values of `messaging.system` for what the conventions have no name for.
@@ -59,11 +76,13 @@ pub(crate) mod error_type {
     pub(crate) const CANCELLED: &str = "cancelled";
 }
 
-/// The event that tells of a failure, by what failed: conventions, section "Messaging exceptions".
+/// The event that tells of a failure, by what failed: conventions, section "Messaging exceptions",
+/// and for a task, which is no messaging operation, "Exceptions".
 #[cfg(feature = "tracing")]
 pub(crate) mod event {
     pub(crate) const PROCESS_EXCEPTION: &str = "messaging.process.exception";
     pub(crate) const SEND_EXCEPTION: &str = "messaging.send.exception";
+    pub(crate) const EXCEPTION: &str = "exception";
     pub(crate) const EXCEPTION_TYPE: &str = "exception.type";
     pub(crate) const EXCEPTION_MESSAGE: &str = "exception.message";
 }

@@ -1,7 +1,7 @@
 //! Names of the user's that are like ours.
 
 use std::future::Future;
-use throughline::{async_consumer, async_producer};
+use throughline::{async_consumer, async_producer, async_task};
 use throughline_tests::{Headers, SENDER, from};
 
 use crate::{block_on, call};
@@ -29,6 +29,12 @@ trait Everywhere {
     {
         6
     }
+    fn start_with(&mut self) -> u8 {
+        7
+    }
+    fn link(&self) -> u8 {
+        8
+    }
 }
 
 impl<T: ?Sized> Everywhere for T {}
@@ -55,6 +61,17 @@ fn sent_later(message: Headers) -> impl Future<Output = u8> {
     async move { prepared }
 }
 
+#[async_task(link, fields(image = image))]
+async fn resize(image: u8) -> u8 {
+    image.run() + image.outcome()
+}
+
+#[async_task(link, fields(image = image))]
+fn resize_later(mut image: u8) -> impl Future<Output = u8> {
+    let prepared = image.prepare() + image.start_with();
+    async move { prepared + image.link() }
+}
+
 #[test]
 fn methods_that_every_type_has() {
     let (sum, traces) = block_on(handled(from(SENDER)));
@@ -69,6 +86,12 @@ fn methods_that_every_type_has() {
     let (sum, traces) = block_on(async { sent_later(from(SENDER)).await });
     assert_eq!(sum, 6);
     traces.span("sent_later").is_kind("client");
+    let (sum, traces) = block_on(resize(1));
+    assert_eq!(sum, 4);
+    traces.span("resize").has_attribute("image", 1);
+    let (sum, traces) = block_on(resize_later(1));
+    assert_eq!(sum, 21);
+    traces.span("resize_later").has_attribute("image", 1);
 }
 
 #[async_consumer(link)]

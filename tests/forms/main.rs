@@ -5,6 +5,7 @@ mod arguments;
 mod clashes;
 mod futures;
 mod neighbours;
+mod tasks;
 mod traits;
 
 use std::borrow::Cow;

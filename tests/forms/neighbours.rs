@@ -46,7 +46,7 @@ fn the_handlers_span_is_round_that_of_instrument() {
     let mut message = headers(&[]);
     let ((), traces) = block_on(instrument_below_a_producer(&mut message));
     traces.span("inner").is_child_of("send orders");
-    assert_eq!(message.len(), 2);
+    assert!(message.iter().any(|(name, _)| name == "own"));
 }
 
 #[tokio::main(flavor = "current_thread")]

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use throughline::testing::Capture;
-use throughline::{TraceContext, async_consumer, async_producer};
+use throughline::{TaskFn as _, TraceContext, async_consumer, async_producer, async_task};
 use throughline_tests::{Headers, SENDER, from};
 use tracing_subscriber::layer::SubscriberExt as _;
 
@@ -118,6 +118,66 @@ fn what_fails_to_be_sent_is_a_warning() {
         assert_eq!(lines.len(), 1);
         assert!(lines[0].trim_start().starts_with("WARN send orders"), "{}", lines[0]);
     });
+}
+
+#[async_task(link, fields(image = "cat"))]
+fn resize() -> Result<(), Refused> {
+    Err(Refused(413))
+}
+
+#[async_task(link, err = off)]
+fn resize_silently() -> Result<(), Refused> {
+    Err(Refused(413))
+}
+
+/// It is no messaging operation: the event is an exception like any other.
+#[test]
+fn a_task_tells_its_failure_too() {
+    with_a_log(|capture| {
+        let (traces, lines) = capture(&mut || drop(resize()));
+        assert_eq!(
+            lines,
+            ["ERROR resize{otel.kind=\"internal\" image=\"cat\"}: options::failure_event: failed \
+              exception.type=\"Refused\" exception.message=\"refused with 413\""]
+        );
+        traces.span("resize").is_error_with("refused with 413");
+
+        let (_, lines) = capture(&mut || drop(resize_silently()));
+        assert_eq!(lines, [""; 0]);
+        let (_, lines) = capture(&mut || {
+            let task = throughline::task("by hand").failure_event(false);
+            assert!(task.run_sync(|| "x".parse::<u8>()).is_err());
+        });
+        assert_eq!(lines, [""; 0]);
+
+        // What has a name alone is known by the target of all such.
+        let (_, lines) = capture(&mut || drop((|| "x".parse::<u8>()).continued("parse")()));
+        assert_eq!(
+            lines,
+            ["ERROR task{otel.name=\"parse\" otel.kind=\"internal\"}: throughline: failed \
+              exception.type=\"ParseIntError\""]
+        );
+    });
+
+    let log = Log::default();
+    let names =
+        Capture::new().with_subscriber(|_| tracing_subscriber::registry().with(Names(log.clone())));
+    names.run_sync(|| {
+        drop(resize());
+        throughline::task("by name").run_sync(|| Err::<(), _>("no"))
+    });
+    assert_eq!(log.lines(), ["exception"; 2]);
+}
+
+/// Writes the name of each event, which no formatter prints.
+struct Names(Log);
+
+impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Names {
+    fn on_event(&self, event: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
+        use std::io::Write as _;
+
+        writeln!(self.0.clone(), "{}", event.metadata().name()).expect("it is in memory");
+    }
 }
 
 #[test]

@@ -1,14 +1,15 @@
 //! The options of `#[async_consumer(..)]`.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use proc_macro2::TokenTree;
 use quote::quote;
 use syn::{Expr, Ident, Lit, Token, parse::ParseStream};
 
 use super::{
-    Common, Given, Options, Read, SpanOptions, bare, literal, place, set_once, stands_alone, value,
-    wrong_kind,
+    Common, Given, Options, Read, SpanOptions, bare, duration, literal, place, set_once,
+    stands_alone, truth, value, wrong_kind,
 };
 
 /// What `#[async_consumer(..)]` was told.
@@ -18,6 +19,7 @@ pub(crate) struct ConsumerOptions {
     /// In the order they were written; one is right.
     pub(crate) relations: Vec<Given<Relation>>,
     pub(crate) nested: Option<Given<()>>,
+    pub(crate) limits: Limits,
     pub(crate) from: Option<Given<Expr>>,
     pub(crate) max_links: Option<Given<Expr>>,
     pub(crate) capture_headers: Option<Given<Expr>>,
@@ -32,6 +34,68 @@ pub(crate) enum Relation {
     Chosen(Expr),
 }
 
+/// What ends a trace under `continue`.
+#[derive(Default)]
+pub(crate) struct Limits {
+    pub(crate) within: Option<Given<Within>>,
+    pub(crate) max_hops: Option<Given<Expr>>,
+    pub(crate) heed_break: Option<Given<Expr>>,
+}
+
+/// A time span that is known when the handler is compiled, or an expression that yields one.
+pub(crate) enum Within {
+    Literal(Duration),
+    Computed(Expr),
+}
+
+impl Limits {
+    /// Those that were given.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &Ident> {
+        let within = self.within.iter().map(|given| &given.key);
+        within.chain([&self.max_hops, &self.heed_break].into_iter().flatten().map(|it| &it.key))
+    }
+
+    /// Reads the option `key` if it is one of these.
+    pub(super) fn read(&mut self, key: &Ident, input: ParseStream<'_>) -> Read {
+        let read = match key.to_string().as_str() {
+            "within" => within(key, input).and_then(|value| set_once(&mut self.within, key, value)),
+            "max_hops" => {
+                max_hops(key, input).and_then(|value| set_once(&mut self.max_hops, key, value))
+            }
+            "heed_break" => truth(key, input, "false")
+                .and_then(|value| set_once(&mut self.heed_break, key, value)),
+            _ => return None,
+        };
+        Some(read)
+    }
+}
+
+fn within(key: &Ident, input: ParseStream<'_>) -> syn::Result<Within> {
+    let value = value(key, input, "\"15m\"")?;
+    match literal(&value) {
+        None => Ok(Within::Computed(value)),
+        Some(Lit::Str(text)) => duration::parse(&text.value())
+            .map(Within::Literal)
+            .map_err(|words| syn::Error::new_spanned(text, words)),
+        Some(other) => Err(syn::Error::new_spanned(
+            other,
+            format!("`within` is a time span in quotes: {}", duration::ACCEPTED),
+        )),
+    }
+}
+
+fn max_hops(key: &Ident, input: ParseStream<'_>) -> syn::Result<Expr> {
+    let value = value(key, input, "64")?;
+    match (literal(&value), bare(&value)) {
+        (Some(Lit::Int(zero)), _) if zero.base10_digits() == "0" => Err(syn::Error::new_spanned(
+            zero,
+            "without any hop the trace is never continued: write `link`",
+        )),
+        (None | Some(Lit::Int(_)), written) if !matches!(written, Expr::Unary(_)) => Ok(value),
+        _ => Err(wrong_kind(key, &value, "a number of hops", "64")),
+    }
+}
+
 impl Options for ConsumerOptions {
     const MACRO: &'static str = "async_consumer";
     const KNOWN: &'static [&'static str] = &[
@@ -40,6 +104,9 @@ impl Options for ConsumerOptions {
         "continue",
         "ignore",
         "mode",
+        "within",
+        "max_hops",
+        "heed_break",
         "from",
         "name",
         "system",
@@ -68,8 +135,10 @@ impl Options for ConsumerOptions {
             }
             "capture_headers" => headers(key, input)
                 .and_then(|value| set_once(&mut self.capture_headers, key, value)),
-            "relation" => Err(not_assigned(key, input)),
-            _ => return self.common.read(key, input),
+            "relation" => Err(not_assigned::<Self>(key, input)),
+            _ => {
+                return self.limits.read(key, input).or_else(|| self.common.read(key, input));
+            }
         };
         Some(read)
     }
@@ -81,6 +150,9 @@ impl Options for ConsumerOptions {
             }
             "headers" => {
                 Some("to record headers of the message write `capture_headers = [\"tenant\"]`")
+            }
+            "new_trace" | "retry" => {
+                Some("this is for `#[async_producer(..)]`, which sends messages: leave it out")
             }
             "existing" => Some(
                 "`existing` is for `#[async_producer(..)]`; a consumer leaves its message as it is",
@@ -127,7 +199,7 @@ fn names_nested(input: ParseStream<'_>) -> bool {
     })
 }
 
-fn mode(key: &Ident, input: ParseStream<'_>) -> syn::Result<Expr> {
+pub(super) fn mode(key: &Ident, input: ParseStream<'_>) -> syn::Result<Expr> {
     let chosen = value(key, input, "self.relation()")?;
     match literal_relation(&chosen) {
         Some(relation) => Err(syn::Error::new_spanned(
@@ -194,12 +266,13 @@ fn literal_relation(expr: &Expr) -> Option<&'static str> {
 }
 
 /// `relation = "link"` and its like.
-fn not_assigned(key: &Ident, input: ParseStream<'_>) -> syn::Error {
+pub(super) fn not_assigned<O: Options>(key: &Ident, input: ParseStream<'_>) -> syn::Error {
     let meant = value(key, &input.fork(), "..").ok();
-    let relation = meant.as_ref().and_then(literal_relation).unwrap_or("link");
+    let relation = meant.as_ref().and_then(literal_relation).filter(|it| O::KNOWN.contains(it));
+    let relation = relation.unwrap_or("link");
     let written = meant.map_or_else(|| quote!(#key), |value| quote!(#key = #value));
     syn::Error::new_spanned(
         written,
-        format!("a relation stands alone: write `#[async_consumer({relation})]`"),
+        format!("a relation stands alone: write `#[{}({relation})]`", O::MACRO),
     )
 }

@@ -1,8 +1,10 @@
 //! The options between an attribute's parentheses.
 
 mod consumer;
+mod duration;
 mod fields;
 mod producer;
+mod task;
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote_spanned};
@@ -14,9 +16,10 @@ use syn::{
     token::Paren,
 };
 
-pub(crate) use consumer::{ConsumerOptions, Relation};
+pub(crate) use consumer::{ConsumerOptions, Limits, Relation, Within};
 pub(crate) use fields::{Field, Name, Recorded};
 pub(crate) use producer::{Existing, ProducerOptions};
+pub(crate) use task::TaskOptions;
 
 use crate::{mistakes::Mistakes, nearest::nearest};
 
@@ -58,7 +61,7 @@ pub(crate) struct Given<T> {
     pub(crate) value: T,
 }
 
-/// The options that consumers and producers share.
+/// The options that all macros share; of the four texts a task has its name alone.
 #[derive(Default)]
 pub(crate) struct Common {
     pub(crate) name: Option<Given<Text>>,
@@ -128,7 +131,7 @@ fn read_one<O: Options>(parsed: &mut Parsed<O>, input: ParseStream<'_>) -> syn::
         return Err(not_a_name::<O>(&before));
     };
     if input.peek(Token![::]) {
-        return Err(not_a_word(&before));
+        return Err(not_a_word::<O>(&before));
     }
     let Some(read) = parsed.options.read(&key, input) else {
         return Err(syn::Error::new(key.span(), unknown::<O>(&key)));
@@ -153,23 +156,32 @@ fn not_a_name<O: Options>(input: ParseStream<'_>) -> syn::Error {
     if !inside.is_empty() && inside.split(',').all(|word| O::KNOWN.contains(&word.trim())) {
         return syn::Error::new(token.span(), format!("write `{inside}` without the {marks}"));
     }
-    let words =
-        format!("this is no option: `#[{}(..)]` knows `{}`", O::MACRO, O::KNOWN.join("`, `"));
-    syn::Error::new(token.span(), words)
+    syn::Error::new(token.span(), knows::<O>("this is no option"))
 }
 
 /// `Relation::LINK` and its like.
-fn not_a_word(input: ParseStream<'_>) -> syn::Error {
-    match input.parse::<Path>() {
-        Ok(path) => syn::Error::new_spanned(
-            &path,
-            format!(
-                "an option is a word: write `link`, `continue` or `ignore`, or `mode = {}` for a relation that is chosen for each call",
-                path.to_token_stream().to_string().replace(' ', "")
-            ),
+fn not_a_word<O: Options>(input: ParseStream<'_>) -> syn::Error {
+    let path = match input.parse::<Path>() {
+        Ok(path) => path,
+        Err(mistake) => return mistake,
+    };
+    let relations = ["link", "continue", "ignore"].map(|it| O::KNOWN.contains(&it));
+    let words = match relations {
+        [true, true, true] => "write `link`, `continue` or `ignore`",
+        [true, true, false] => "write `link` or `continue`",
+        _ => return syn::Error::new_spanned(&path, knows::<O>("an option is a word")),
+    };
+    let written = path.to_token_stream().to_string().replace(' ', "");
+    syn::Error::new_spanned(
+        &path,
+        format!(
+            "an option is a word: {words}, or `mode = {written}` for a relation that is chosen for each call"
         ),
-        Err(mistake) => mistake,
-    }
+    )
+}
+
+fn knows<O: Options>(words: &str) -> String {
+    format!("{words}: `#[{}(..)]` knows `{}`", O::MACRO, O::KNOWN.join("`, `"))
 }
 
 fn unknown<O: Options>(key: &Ident) -> String {
@@ -179,11 +191,7 @@ fn unknown<O: Options>(key: &Ident) -> String {
     }
     match nearest(&written, O::KNOWN) {
         Some(near) => format!("unknown option `{key}`: did you mean `{near}`?"),
-        None => format!(
-            "unknown option `{key}`: `#[{}(..)]` knows `{}`",
-            O::MACRO,
-            O::KNOWN.join("`, `")
-        ),
+        None => knows::<O>(&format!("unknown option `{key}`")),
     }
 }
 
@@ -421,7 +429,10 @@ fn err(key: &Ident, input: ParseStream<'_>) -> syn::Result<FailureEvent> {
 }
 
 fn enabled(key: &Ident, input: ParseStream<'_>) -> syn::Result<Expr> {
-    let example = "settings.traced";
+    truth(key, input, "settings.traced")
+}
+
+fn truth(key: &Ident, input: ParseStream<'_>, example: &str) -> syn::Result<Expr> {
     let value = value(key, input, example)?;
     match literal(&value) {
         None | Some(Lit::Bool(_)) => Ok(value),

@@ -2,7 +2,10 @@
 
 use syn::{Expr, Ident, parse::ParseStream};
 
-use super::{Common, Given, Options, Read, SpanOptions, bare, place, set_once, value, wrong_kind};
+use super::{
+    Common, Given, Options, Read, SpanOptions, bare, place, set_once, stands_alone, value,
+    wrong_kind,
+};
 
 /// What `#[async_producer(..)]` was told.
 #[derive(Default)]
@@ -10,6 +13,8 @@ pub(crate) struct ProducerOptions {
     pub(crate) common: Common,
     pub(crate) into: Option<Given<Expr>>,
     pub(crate) existing: Option<Given<Existing>>,
+    pub(crate) new_trace: Option<Given<()>>,
+    pub(crate) retry: Option<Given<()>>,
 }
 
 /// What becomes of a context that the message already carries.
@@ -24,6 +29,8 @@ impl Options for ProducerOptions {
     const KNOWN: &'static [&'static str] = &[
         "into",
         "existing",
+        "new_trace",
+        "retry",
         "name",
         "system",
         "destination",
@@ -42,6 +49,10 @@ impl Options for ProducerOptions {
             "existing" => {
                 existing(key, input).and_then(|value| set_once(&mut self.existing, key, value))
             }
+            "new_trace" => {
+                stands_alone(key, input).and_then(|()| set_once(&mut self.new_trace, key, ()))
+            }
+            "retry" => stands_alone(key, input).and_then(|()| set_once(&mut self.retry, key, ())),
             _ => return self.common.read(key, input),
         };
         Some(read)
@@ -52,7 +63,7 @@ impl Options for ProducerOptions {
             "link" | "continue" | "ignore" | "nested" | "mode" | "relation" => Some(
                 "a relation is for `#[async_consumer(..)]`; a producer's span is always a child of the active one: leave it out",
             ),
-            "max_links" | "capture_headers" => {
+            "max_links" | "capture_headers" | "within" | "max_hops" | "heed_break" => {
                 Some("this is for `#[async_consumer(..)]`, which reads messages: leave it out")
             }
             "from" => {

@@ -28,6 +28,11 @@ pub(super) struct Bound {
 }
 
 impl Bound {
+    /// There is no message.
+    pub(super) fn none() -> Self {
+        Self::direct(TokenStream::new())
+    }
+
     pub(super) fn direct(target: TokenStream) -> Self {
         Self {
             target,

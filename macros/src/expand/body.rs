@@ -8,7 +8,7 @@ use syn::{
     visit_mut::{self, VisitMut},
 };
 
-use super::{binding::Bound, ends, mixed, mixed_at};
+use super::{binding::Bound, called::called, ends, mixed, mixed_at};
 use crate::{
     args::{Common, FailureEvent},
     future::{self, Allocation, Returns},
@@ -22,6 +22,18 @@ pub(super) enum Start {
     AtFirstPoll { described: TokenStream },
     /// A producer's: its context is in the message before the body sees it.
     WhenCalled { described: TokenStream },
+    /// A task's: its caller is `noted` when it is called, and it starts at the first poll.
+    ForCaller { noted: TokenStream, described: TokenStream, fields: Option<TokenStream> },
+}
+
+impl Start {
+    /// What happens when the function is called, whatever it returns.
+    fn noted(&self) -> Option<&TokenStream> {
+        match self {
+            Self::AtFirstPoll { .. } | Self::WhenCalled { .. } => None,
+            Self::ForCaller { noted, .. } => Some(noted),
+        }
+    }
 }
 
 /// The function with its body in the span.
@@ -34,13 +46,24 @@ pub(super) fn in_span(
     let Body::Block { inner, block } = &function.body else {
         return function.to_token_stream();
     };
-    let head = function.head();
+    let mut head = function.head();
     let (import, warnings) = (common.import(), warnings::of(common));
     let Bound { peeked, .. } = bound;
+    let noted = start.noted();
     let returned = Returned::of(&function.signature);
     let inside = match Returns::of(function) {
         None if function.signature.asyncness.is_some() => {
-            in_async(&returned, common, start, bound, block)
+            let inside = in_async(&returned, common, start, bound, block);
+            match start {
+                Start::AtFirstPoll { .. } | Start::WhenCalled { .. } => inside,
+                Start::ForCaller { .. } => {
+                    let called = called(function, common);
+                    let taken = called.taken;
+                    head = called.head;
+                    let allowed = returned.allowed();
+                    quote_spanned!(block.span()=> #allowed async move { #taken #inside })
+                }
+            }
         }
         None => in_sync(&returned, common, start, bound, block),
         Some(returns) => match future::only_async_block(block) {
@@ -57,6 +80,7 @@ pub(super) fn in_span(
         #import
         #warnings
         #peeked
+        #noted
         #inside
     };
     // The user's braces: the compiler takes the function for the user's own by the last of them.
@@ -88,10 +112,7 @@ fn in_async(
         quote_spanned!(span=> async move { #edge #opened #block })
     };
     let end = finished(&run_future(&body), returned, None, common);
-    // To yield what can be awaited is what the user's function does.
-    let allowed = returned
-        .may_be_awaited()
-        .then(|| quote_spanned!(mixed()=> #[allow(clippy::async_yields_async)]));
+    let allowed = returned.allowed();
     quote!(#started #allowed #end)
 }
 
@@ -114,8 +135,17 @@ fn in_sync(
 }
 
 fn started(start: &Start, bound: &Bound) -> TokenStream {
-    let (Start::AtFirstPoll { described } | Start::WhenCalled { described }) = start;
-    let started = with_message(described, "start", bound);
+    let started = match start {
+        Start::AtFirstPoll { described } | Start::WhenCalled { described } => {
+            with_message(described, "start", bound)
+        }
+        Start::ForCaller { described, fields: None, .. } => {
+            quote_spanned!(mixed()=> #described.start())
+        }
+        Start::ForCaller { described, fields: Some(fields), .. } => {
+            quote_spanned!(mixed()=> #described.start_with(#fields))
+        }
+    };
     let allowed = &bound.allowed;
     quote_spanned!(mixed()=> #allowed let mut __span = #started;)
 }
@@ -161,6 +191,15 @@ fn prepared_future(
                 quote_spanned!(mixed()=> let mut __span = #started;),
                 run_sync(&body),
                 TokenStream::new(),
+            )
+        }
+        Start::ForCaller { described, fields, .. } => {
+            // Now, for the body owns by then what they borrow.
+            let fields = fields.as_ref().map(|all| quote_spanned!(mixed()=> .fields(#all)));
+            (
+                quote_spanned!(mixed()=> let __task = #described #fields;),
+                quote_spanned!(mixed()=> (&__task).prepare(#body)),
+                quote_spanned!(mixed()=> let mut __span = __task.start();),
             )
         }
     };
@@ -311,6 +350,12 @@ impl Returned {
             never: matches!(ty.as_ref().map(message::bare), Some(Type::Never(_))),
             ty: ty.filter(|ty| !matches!(message::bare(ty), Type::Infer(_))),
         }
+    }
+
+    /// To yield what can be awaited is what the user's function does.
+    fn allowed(&self) -> Option<TokenStream> {
+        self.may_be_awaited()
+            .then(|| quote_spanned!(mixed()=> #[allow(clippy::async_yields_async)]))
     }
 
     /// By the names of what is commonly returned to be awaited.

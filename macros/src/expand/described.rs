@@ -6,13 +6,13 @@ use syn::{Expr, ExprReference, Token, spanned::Spanned as _};
 
 use super::{mixed, mixed_at};
 use crate::args::{
-    self, Common, ConsumerOptions, Existing, FailureEvent, Field, ProducerOptions, Recorded,
-    Relation, Text,
+    self, Common, ConsumerOptions, Existing, FailureEvent, Field, Given, Limits, ProducerOptions,
+    Recorded, Relation, TaskOptions, Text, Within,
 };
 
 /// How the handler's span relates to its senders, and what it takes from its messages.
 pub(super) fn consumer(options: &ConsumerOptions) -> TokenStream {
-    let relation = relation(options);
+    let relation = relation(options.relations.first(), options.nested.is_some());
     let max_links = options.max_links.as_ref().map(|given| {
         let max_links = &given.value;
         quote_spanned!(mixed()=> .max_links(#max_links))
@@ -24,14 +24,42 @@ pub(super) fn consumer(options: &ConsumerOptions) -> TokenStream {
         };
         quote_spanned!(mixed()=> .capture_headers(#names))
     });
-    quote!(#relation #max_links #headers)
+    let limits = limits(&options.limits);
+    quote!(#relation #limits #max_links #headers)
 }
 
-fn relation(options: &ConsumerOptions) -> TokenStream {
-    match options.relations.first().map(|given| &given.value) {
-        Some(Relation::Link) if options.nested.is_some() => {
-            quote_spanned!(mixed()=> .link_nested())
-        }
+fn limits(limits: &Limits) -> TokenStream {
+    let within = limits.within.as_ref().map(|given| {
+        let age = match &given.value {
+            Within::Literal(age) => {
+                let milliseconds = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
+                quote_spanned!(mixed()=> ::core::time::Duration::from_millis(#milliseconds))
+            }
+            Within::Computed(expr) => expr.to_token_stream(),
+        };
+        quote_spanned!(mixed()=> .within(#age))
+    });
+    let max_hops = limits.max_hops.as_ref().map(|given| {
+        let hops = &given.value;
+        quote_spanned!(mixed()=> .max_hops(#hops))
+    });
+    let heed_break = limits.heed_break.as_ref().map(|given| {
+        let heed = &given.value;
+        quote_spanned!(mixed()=> .heed_break(#heed))
+    });
+    quote!(#within #max_hops #heed_break)
+}
+
+/// How the task's span relates to its caller's.
+pub(super) fn task(options: &TaskOptions) -> TokenStream {
+    let relation = relation(options.relations.first(), false);
+    let limits = limits(&options.limits);
+    quote!(#relation #limits)
+}
+
+fn relation(given: Option<&Given<Relation>>, nested: bool) -> TokenStream {
+    match given.map(|given| &given.value) {
+        Some(Relation::Link) if nested => quote_spanned!(mixed()=> .link_nested()),
         // `check` has seen to it that there is a relation.
         Some(Relation::Link) | None => quote_spanned!(mixed()=> .link()),
         Some(Relation::Continue) => quote_spanned!(mixed()=> .continue_()),
@@ -40,21 +68,39 @@ fn relation(options: &ConsumerOptions) -> TokenStream {
     }
 }
 
-/// What becomes of a context that the message carries already.
-pub(super) fn producer(options: &ProducerOptions) -> Option<TokenStream> {
+/// What becomes of a context that the message carries already, and what is noted beside it.
+pub(super) fn producer(options: &ProducerOptions) -> TokenStream {
     let existing = options.common.runtime("Existing");
-    options.existing.as_ref().map(|given| {
+    let existing = options.existing.as_ref().map(|given| {
         let kept = match given.value {
             Existing::Keep => quote!(Keep),
             Existing::Replace => quote!(Replace),
         };
         quote_spanned!(mixed()=> .existing(#existing::#kept))
-    })
+    });
+    let new_trace = options.new_trace.as_ref().map(|_| quote_spanned!(mixed()=> .new_trace(true)));
+    let retry = options.retry.as_ref().map(|_| quote_spanned!(mixed()=> .retry(true)));
+    quote!(#existing #new_trace #retry)
 }
 
-/// What all spans have. Fields that mention one of `written` let go of it before the message is
-/// borrowed to be written.
+/// What all spans have.
 pub(super) fn common(common: &Common, written: &[Ident]) -> TokenStream {
+    let shared = but_for_fields(common);
+    let fields = fields(common, written);
+    let fields = fields.map(|fields| quote_spanned!(mixed()=> .fields(#fields)));
+    quote!(#shared #fields)
+}
+
+/// The fields, borrowed. Those that mention one of `written` let go of it before the message is
+/// borrowed to be written.
+pub(super) fn fields(common: &Common, written: &[Ident]) -> Option<TokenStream> {
+    let given = common.fields.as_ref()?;
+    let module = common.runtime("field");
+    let fields = given.value.iter().map(|field| recorded(&module, field, written));
+    Some(quote_spanned!(mixed()=> &[#(#fields),*]))
+}
+
+pub(super) fn but_for_fields(common: &Common) -> TokenStream {
     let texts = common.texts().map(|given| {
         let method = Ident::new(&given.key.to_string(), mixed());
         let text = match &given.value {
@@ -66,11 +112,6 @@ pub(super) fn common(common: &Common, written: &[Ident]) -> TokenStream {
         };
         quote_spanned!(mixed()=> .#method(#text))
     });
-    let fields = common.fields.iter().map(|given| {
-        let module = common.runtime("field");
-        let fields = given.value.iter().map(|field| recorded(&module, field, written));
-        quote_spanned!(mixed()=> .fields(&[#(#fields),*]))
-    });
     let enabled = common.enabled.as_ref().map(|given| {
         let enabled = &given.value;
         quote_spanned!(mixed()=> .enabled(#enabled))
@@ -80,7 +121,7 @@ pub(super) fn common(common: &Common, written: &[Ident]) -> TokenStream {
         .as_ref()
         .filter(|given| matches!(given.value, FailureEvent::Off))
         .map(|_| quote_spanned!(mixed()=> .failure_event(false)));
-    quote!(#(#texts)* #enabled #silent #(#fields)*)
+    quote!(#(#texts)* #enabled #silent)
 }
 
 fn recorded(module: &TokenStream, field: &Field, written: &[Ident]) -> TokenStream {

@@ -3,6 +3,7 @@
 
 mod binding;
 mod body;
+mod called;
 mod described;
 
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
@@ -10,7 +11,7 @@ use quote::{ToTokens, quote_spanned};
 use syn::ext::IdentExt as _;
 
 use crate::{
-    args::{Common, ConsumerOptions, ProducerOptions, Text},
+    args::{Common, ConsumerOptions, ProducerOptions, TaskOptions, Text},
     check::{self, Checked},
     fallback, instrument,
     item::Function,
@@ -41,7 +42,7 @@ pub(crate) use described::reference_at;
 //         __result
 //     }
 pub(crate) fn consumer(options: TokenStream, item: TokenStream) -> TokenStream {
-    let options = match instrument::put_first::<ConsumerOptions>(options, &item) {
+    let options = match instrument::put_first::<ConsumerOptions>(options, &item, &["instrument"]) {
         Ok(reordered) => return reordered,
         Err(options) => options,
     };
@@ -75,7 +76,7 @@ pub(crate) fn consumer(options: TokenStream, item: TokenStream) -> TokenStream {
 //         ..
 //     }
 pub(crate) fn producer(options: TokenStream, item: TokenStream) -> TokenStream {
-    let options = match instrument::put_first::<ProducerOptions>(options, &item) {
+    let options = match instrument::put_first::<ProducerOptions>(options, &item, &["instrument"]) {
         Ok(reordered) => return reordered,
         Err(options) => options,
     };
@@ -99,6 +100,45 @@ pub(crate) fn producer(options: TokenStream, item: TokenStream) -> TokenStream {
     };
     let described = quote_spanned!(mixed()=> #produce(#site) #own #shared);
     body::in_span(&function, common, &Start::WhenCalled { described }, &bound)
+}
+
+// Input:
+//     #[async_task(continue, fields(image.id = image.id))]
+//     async fn resize(image: Image) -> Result<Image, Error> { scaled(image).await }
+//
+// Output:
+//     fn resize(image: Image) -> impl Future<Output = Result<Image, Error>> {
+//         let __task = ::throughline::task(::throughline::site!(..));
+//         async move {
+//             let image = image;
+//             let mut __span = __task
+//                 .continue_()
+//                 .start_with(&[("image.id", ::throughline::field::value(&image.id))]);
+//             ..
+//         }
+//     }
+pub(crate) fn task(options: TokenStream, item: TokenStream) -> TokenStream {
+    // `main` and `test` want an `async fn`, which a task no longer is.
+    let before = ["instrument", "main", "test"];
+    let options = match instrument::put_first::<TaskOptions>(options, &item, &before) {
+        Ok(reordered) => return reordered,
+        Err(options) => options,
+    };
+    let Checked { options, function, message: () } = match check::task(options, item) {
+        Ok(checked) => checked,
+        Err(refused) => return fallback::as_written(&refused.mistakes, &refused.item),
+    };
+    let common = &options.common;
+    let task = common.runtime("task");
+    let site = site(common, &function, "task");
+    let own = described::task(&options);
+    let shared = described::but_for_fields(common);
+    let start = Start::ForCaller {
+        noted: quote_spanned!(mixed()=> let __task = #task(#site);),
+        described: quote_spanned!(mixed()=> __task #own #shared),
+        fields: described::fields(common, &[]),
+    };
+    body::in_span(&function, common, &start, &Bound::none())
 }
 
 /// Our names can't be seen from the user's code, nor theirs be taken for ours.

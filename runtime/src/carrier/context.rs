@@ -6,7 +6,7 @@ use opentelemetry::Context;
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::trace::{SpanContext, TraceContextExt};
 
-use super::{Facts, HeaderReader, Message, MessageMut, propagator, w3c};
+use super::{Facts, HeaderReader, Message, MessageMut, Notes, propagator, w3c};
 
 /// An owned trace context: who sent this, and the baggage that came with it.
 ///
@@ -34,7 +34,11 @@ use super::{Facts, HeaderReader, Message, MessageMut, propagator, w3c};
 /// assert_eq!(copy, headers);
 /// ```
 #[derive(Clone, Default)]
-pub struct TraceContext(Context);
+pub struct TraceContext {
+    context: Context,
+    /// Of the message that the context came with.
+    notes: Notes,
+}
 
 impl TraceContext {
     /// What a message carries; empty where it carries none that can be read.
@@ -77,33 +81,42 @@ impl TraceContext {
     /// assert!(throughline::TraceContext::default().is_empty());
     /// ```
     pub fn is_empty(&self) -> bool {
-        !self.names_a_span() && self.0.baggage().is_empty()
+        !self.names_a_span() && self.context.baggage().is_empty()
     }
 
     pub(crate) fn names_a_span(&self) -> bool {
-        self.0.span().span_context().is_valid()
+        self.context.span().span_context().is_valid()
     }
 
     pub(crate) fn span_context(&self) -> SpanContext {
-        self.0.span().span_context().clone()
+        self.context.span().span_context().clone()
     }
 
     pub(crate) fn from_context(context: Context) -> Self {
-        Self(context)
+        Self { context, notes: Notes::default() }
     }
 
     pub(crate) fn as_context(&self) -> &Context {
-        &self.0
+        &self.context
+    }
+
+    pub(crate) fn with_notes(mut self, notes: Notes) -> Self {
+        self.notes = notes;
+        self
+    }
+
+    pub(crate) fn notes(&self) -> &Notes {
+        &self.notes
     }
 
     /// A copy that does not keep a live span open: a kept context must not delay the end of a span
     /// whose owner ends it by dropping it.
     pub(crate) fn detached(context: &Context) -> Self {
         if !context.has_active_span() {
-            return Self(context.clone());
+            return Self::from_context(context.clone());
         }
         let span_context = context.span().span_context().clone();
-        Self(context.with_remote_span_context(span_context))
+        Self::from_context(context.with_remote_span_context(span_context))
     }
 }
 
@@ -111,8 +124,8 @@ impl TraceContext {
 /// baggage.
 impl PartialEq for TraceContext {
     fn eq(&self, other: &Self) -> bool {
-        let (mine, theirs) = (self.0.baggage(), other.0.baggage());
-        let (me, them) = (self.0.span(), other.0.span());
+        let (mine, theirs) = (self.context.baggage(), other.context.baggage());
+        let (me, them) = (self.context.span(), other.context.span());
         let (me, them) = (me.span_context(), them.span_context());
         me.trace_id() == them.trace_id()
             && me.span_id() == them.span_id()
@@ -123,12 +136,14 @@ impl PartialEq for TraceContext {
     }
 }
 
+#[allow(clippy::missing_fields_in_debug, reason = "the context is told by what it is made of")]
 impl fmt::Debug for TraceContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TraceContext")
             .field("traceparent", &self.traceparent())
             .field("tracestate", &self.span_context().trace_state().header())
-            .field("baggage", &self.0.baggage().to_string())
+            .field("baggage", &self.context.baggage().to_string())
+            .field("notes", &self.notes)
             .finish()
     }
 }

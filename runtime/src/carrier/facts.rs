@@ -1,10 +1,11 @@
 //! What a message tells about itself.
 
 use std::borrow::Cow;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use opentelemetry::{Key, KeyValue};
 
+use super::notes::age;
 use crate::semconv::key;
 
 /// What a message tells about itself: filled by [`Message::describe`](crate::Message::describe).
@@ -101,6 +102,13 @@ impl<'m> Facts<'m> {
         self.captured = headers;
     }
 
+    /// Fills in when the message was sent where the message itself does not know.
+    pub(crate) fn sent_at_unless_known(&mut self, noted: Option<SystemTime>) {
+        if let (None, Some(noted)) = (&self.known[SENT_AT], noted) {
+            self.sent_at(noted);
+        }
+    }
+
     fn into_owned(self) -> Facts<'static> {
         let owned = |fact: Fact<'m>| match fact {
             Fact::Text(text) => Fact::Text(Cow::Owned(text.into_owned())),
@@ -177,6 +185,22 @@ impl<'m> Agreement<'m> {
         self.facts.as_ref().and_then(Facts::destination_for_a_name)
     }
 
+    /// The message's own id, if that is the same for all.
+    pub(crate) fn message_id(&self) -> Option<&str> {
+        match &self.facts.as_ref()?.known[ID] {
+            Some(Fact::Text(id)) => Some(id),
+            _ => None,
+        }
+    }
+
+    /// How long ago the message was sent, if that is known and the same for all.
+    pub(crate) fn age(&self) -> Option<Duration> {
+        match &self.facts.as_ref()?.known[SENT_AT] {
+            Some(Fact::Time(sent)) => age(*sent),
+            _ => None,
+        }
+    }
+
     /// What the handler says goes before what its messages say.
     pub(crate) fn overrule(
         &mut self,
@@ -221,24 +245,11 @@ impl<'m> Agreement<'m> {
                     Fact::Count(count) => {
                         KeyValue::new(KEYS[at], i64::try_from(*count).unwrap_or(i64::MAX))
                     }
-                    Fact::Time(sent) => KeyValue::new(KEYS[at], age_in_seconds(*sent)?),
+                    Fact::Time(sent) => KeyValue::new(KEYS[at], age(*sent)?.as_secs_f64()),
                 })
             },
         );
         let headers = facts.into_iter().flat_map(|facts| &facts.captured);
         known.chain(headers.filter(move |header| captured(&header.key)).cloned())
     }
-}
-
-/// Clocks differ: a message from the future is of age zero.
-#[cfg(not(all(target_arch = "wasm32", not(target_os = "wasi"))))]
-#[expect(clippy::unnecessary_wraps, reason = "where there is no clock there is no age")]
-fn age_in_seconds(sent: SystemTime) -> Option<f64> {
-    Some(SystemTime::now().duration_since(sent).unwrap_or_default().as_secs_f64())
-}
-
-/// There is no clock to ask on wasm32 without a host.
-#[cfg(all(target_arch = "wasm32", not(target_os = "wasi")))]
-fn age_in_seconds(_: SystemTime) -> Option<f64> {
-    None
 }

@@ -105,6 +105,14 @@ pub trait MessageMut: Message {
     /// Removes the header `name` in every casing.
     fn remove_header(&mut self, name: &str);
 
+    /// Whether the protocol itself tells the receiver when the message was sent.
+    ///
+    /// Where it does not, the default, a producer writes the header `throughline-sent`, so that the
+    /// receiver can know the message's age.
+    fn tells_when_it_was_sent(&self) -> bool {
+        false
+    }
+
     /// Takes a whole context where the message keeps one as it is, instead of headers.
     ///
     /// Answers `false`, the default, where only headers can be written.

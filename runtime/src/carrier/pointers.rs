@@ -32,6 +32,10 @@ macro_rules! writable_behind_a_pointer {
                 (**self).remove_header(name);
             }
 
+            fn tells_when_it_was_sent(&self) -> bool {
+                (**self).tells_when_it_was_sent()
+            }
+
             fn set_context(&mut self, context: &TraceContext) -> bool {
                 (**self).set_context(context)
             }
@@ -77,6 +81,10 @@ impl<M: MessageMut> MessageMut for Option<M> {
         if let Some(message) = self {
             message.remove_header(name);
         }
+    }
+
+    fn tells_when_it_was_sent(&self) -> bool {
+        self.as_ref().is_some_and(MessageMut::tells_when_it_was_sent)
     }
 
     fn set_context(&mut self, context: &TraceContext) -> bool {

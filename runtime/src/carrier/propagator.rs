@@ -3,6 +3,7 @@
 use opentelemetry::propagation::{Injector, TextMapPropagator};
 use opentelemetry::{Context, global};
 
+use super::notes::{self, Notes};
 use super::reader::{Headers, Wanted};
 use super::{HeaderReader, Message, MessageMut, Reading, TraceContext, w3c};
 
@@ -39,6 +40,7 @@ fn read_headers<'m, M: Message + ?Sized>(
         Ok(context) => Reading { context: context.clone(), unreadable: false, captured },
         Err(headers) => {
             let context = TraceContext::from_context(extract(&headers));
+            let context = context.with_notes(Notes::read(&headers));
             let unreadable = !context.names_a_span() && names_an_origin(&headers);
             Reading { context, unreadable, captured }
         }
@@ -57,9 +59,22 @@ pub(crate) fn write<M: MessageMut + ?Sized>(context: &TraceContext, message: &mu
             None => w3c::inject(context.as_context(), &mut writer),
             Some(_) => propagator.inject_context(context.as_context(), &mut writer),
         }
-        let fields = fields.unwrap_or_else(|| w3c::FIELDS.map(str::to_owned).to_vec());
+        context.notes().write(&mut writer);
+        let mut fields = fields.unwrap_or_else(|| w3c::FIELDS.map(str::to_owned).to_vec());
+        fields.extend(notes::NAMES.map(str::to_owned));
         writer.remove_what_was_not_written(&fields);
     });
+}
+
+/// Writes `notes` into a message whose context, `carried`, stays.
+pub(crate) fn note<M: MessageMut + ?Sized>(notes: Notes, carried: &TraceContext, message: &mut M) {
+    let whole = carried.clone().with_notes(notes);
+    if message.set_context(&whole) {
+        return;
+    }
+    let mut writer = Writer { message, written: Vec::new() };
+    whole.notes().write(&mut writer);
+    writer.remove_what_was_not_written(&notes::NAMES.map(str::to_owned));
 }
 
 /// The headers of the application's propagator; none where it has set none.

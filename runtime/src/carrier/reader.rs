@@ -7,6 +7,7 @@ use opentelemetry::propagation::Extractor;
 
 use super::TraceContext;
 use super::captured::Captured;
+use super::notes;
 
 /// A header's value as the protocol has it: text or bytes.
 ///
@@ -113,7 +114,7 @@ pub struct HeaderReader<'m> {
 /// Which headers are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wanted {
-    /// Only those of W3C Trace Context and Baggage.
+    /// Only those of W3C Trace Context and Baggage, and our own.
     W3c,
     /// All, for a propagator that may look for any name.
     All,
@@ -169,7 +170,9 @@ impl<'m> HeaderReader<'m> {
 
     fn wants(&self, name: &str) -> bool {
         match self.wanted {
-            Wanted::W3c => W3C_NAMES.iter().any(|wanted| wanted.eq_ignore_ascii_case(name)),
+            Wanted::W3c => {
+                W3C_NAMES.iter().chain(&notes::NAMES).any(|it| it.eq_ignore_ascii_case(name))
+            }
             Wanted::All => true,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::ops::{Deref, DerefMut};
 
-use super::{Facts, HeaderReader, Message, MessageMut, TraceContext};
+use super::{Facts, HeaderReader, Message, MessageMut, Notes, TraceContext, now};
 
 /// A payload together with the trace context of the place where it was made: what to send through
 /// a `tokio`, `flume`, `async-channel` or `std` channel.
@@ -33,7 +33,12 @@ impl<T> Traced<T> {
     /// assert_eq!(*order, 3);
     /// ```
     pub fn new(payload: T) -> Self {
-        Self::with_context(payload, TraceContext::current())
+        let mut context = TraceContext::current();
+        if !context.is_empty() {
+            // A channel does not tell when something was sent.
+            context = context.with_notes(Notes { sent: now(), ..Notes::default() });
+        }
+        Self::with_context(payload, context)
     }
 
     /// Wraps `payload` with a context of your own choice.

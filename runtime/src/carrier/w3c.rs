@@ -25,7 +25,7 @@ pub(super) fn extract(headers: &Headers<'_>) -> Context {
     if let Some(traceparent) = headers.value(TRACEPARENT) {
         // A `tracestate` that can't be read costs the state, not the context (section 4.3).
         let state = headers.value(TRACESTATE).and_then(|value| value.parse().ok());
-        if let Some(origin) = parse_traceparent(traceparent, state.unwrap_or_default()) {
+        if let Some(origin) = parse(traceparent, state.unwrap_or_default()) {
             context = context.with_remote_span_context(origin);
         }
     }
@@ -61,7 +61,12 @@ pub(crate) fn traceparent(context: &SpanContext) -> Option<String> {
     })
 }
 
-fn parse_traceparent(value: &str, state: TraceState) -> Option<SpanContext> {
+/// The context of a `traceparent` alone.
+pub(super) fn parse_traceparent(value: &str) -> Option<SpanContext> {
+    parse(value, TraceState::NONE)
+}
+
+fn parse(value: &str, state: TraceState) -> Option<SpanContext> {
     let value = value.trim_matches([' ', '\t']);
     let version = lower_hex(value.get(0..2)?)?;
     let future_tail = value.as_bytes().get(55..)?;

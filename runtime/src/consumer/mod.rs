@@ -6,6 +6,7 @@ mod unstarted;
 use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
+use std::time::Duration;
 
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::trace::{Link, SpanContext, SpanKind, TraceContextExt};
@@ -15,11 +16,15 @@ pub use received::{AnyNumber, Many, One, Receive, TakenBy};
 use received::{Received, Wanted};
 pub use unstarted::UnstartedSpan;
 
+use crate::carrier::hops;
 use crate::operation::Operation;
 use crate::outcome::{IntoOutcome, Outcome};
 use crate::relation::{Baggage, MAX_LINKS, Parent, Placement, Relation, Situation};
-use crate::semconv::{key, operation};
-use crate::span::{ActiveSpan, Draft, FieldValue, Lineage, Plain, Running, Site, current_context};
+use crate::semconv::{key, link_role, operation};
+use crate::span::{
+    ActiveSpan, Draft, FieldValue, Lineage, Plain, Running, Site, current_context,
+    is_handled_already,
+};
 
 /// Begins a handler's span without a macro: for a loop, or for a framework that wraps others'
 /// handlers.
@@ -48,6 +53,28 @@ pub fn consume(site: impl Into<Site>) -> Consumer<'static> {
         fields: &[],
         number: PhantomData,
     }
+}
+
+/// Says that the span which is current is a consumer's span for `message` already, made by somebody
+/// else: a framework or an agent. A handler that runs in what this returns gets no second one, but a
+/// span of kind INTERNAL under the current one. (Within throughline's own handlers this is known.)
+///
+/// ```
+/// use throughline::{Outcome, Traced, async_consumer};
+///
+/// #[async_consumer(continue)]
+/// fn charge_card(order: &Traced<u32>) {}
+///
+/// fn deliver(order: &Traced<u32>) {
+///     let mut here = throughline::handled_by_current_span(order);
+///     here.run_sync(|| charge_card(order));
+///     here.finish(Outcome::ok()); // the span is its maker's to end
+/// }
+/// # deliver(&Traced::new(7));
+/// ```
+pub fn handled_by_current_span<K, M: Receive<K> + ?Sized>(message: &M) -> ActiveSpan {
+    let wanted = Wanted { max_links: MAX_LINKS, headers: &[] };
+    ActiveSpan::unmade(message.receive(wanted).running())
 }
 
 /// A handler's span that is being described: see [`consume`].
@@ -137,6 +164,26 @@ impl<'a, Number> Consumer<'a, Number> {
     /// The span is a child of the sender's. A batch can't be continued: it does not compile.
     pub fn continue_(self) -> Consumer<'a, One> {
         self.with(Relation::CONTINUE)
+    }
+
+    /// Under `continue`: messages older than this are linked. See [`Relation::within`].
+    pub fn within(mut self, age: Duration) -> Self {
+        self.relation = self.relation.within(age);
+        self
+    }
+
+    /// Under `continue`: traces that were continued this often are linked. See
+    /// [`Relation::max_hops`].
+    pub fn max_hops(mut self, hops: u32) -> Self {
+        self.relation = self.relation.max_hops(hops);
+        self
+    }
+
+    /// Under `continue`: whether a sender that asks for a new trace gets one. See
+    /// [`Relation::heed_break`].
+    pub fn heed_break(mut self, heed: bool) -> Self {
+        self.relation = self.relation.heed_break(heed);
+        self
     }
 
     /// The message's context is not looked at: for senders that are not trusted.
@@ -271,6 +318,33 @@ struct Handling<'m> {
 
 impl Handling<'_> {
     fn start(self, fields: &[(&'static str, FieldValue<'_>)]) -> ActiveSpan {
+        match self.received.message_id() {
+            // What has a consumer's span already gets no second one.
+            Some(message) if is_handled_already(message) => self.start_inside(fields),
+            _ => self.start_for_messages(fields),
+        }
+    }
+
+    /// A span for a part of what a handler does with its message.
+    fn start_inside(self, fields: &[(&'static str, FieldValue<'_>)]) -> ActiveSpan {
+        let Operation { site, enabled, failure_event, name, .. } = self.operation;
+        Draft {
+            site,
+            enabled,
+            failure_event,
+            name: name.unwrap_or(Cow::Borrowed(site.function)),
+            kind: SpanKind::Internal,
+            parent: current_context(),
+            lineage: Lineage::Contextual,
+            links: Vec::new(),
+            attributes: vec![KeyValue::new(key::FUNCTION_NAME, site.qualified_function)],
+            fields,
+            running: Running::default(),
+        }
+        .start()
+    }
+
+    fn start_for_messages(self, fields: &[(&'static str, FieldValue<'_>)]) -> ActiveSpan {
         let Self { operation, relation, max_links, mut received } = self;
         let ambient_context = current_context();
         let ambient = ambient_context.span().span_context().clone();
@@ -278,6 +352,8 @@ impl Handling<'_> {
         let placement = relation.place(Situation {
             origins: &received.origins,
             ambient: &ambient,
+            attempts: received.attempts.len(),
+            sending: received.sending(),
             is_batch,
             max_links,
         });
@@ -309,7 +385,7 @@ impl Handling<'_> {
             links,
             attributes,
             fields,
-            running: Running::handler(received.origins.iter().map(|origin| &origin.context)),
+            running: received.running(),
         }
         .start()
     }
@@ -317,7 +393,9 @@ impl Handling<'_> {
 
 /// The span's links, in the order of the table: origins, then the ambient span.
 fn links(placement: &Placement, received: &Received<'_>, ambient: &SpanContext) -> Vec<Link> {
-    let linked = placement.origins_linked + usize::from(placement.ambient_linked);
+    let linked = placement.origins_linked
+        + placement.attempts_linked
+        + usize::from(placement.ambient_linked);
     let mut links = Vec::with_capacity(linked);
     for origin in received.origins.iter().take(placement.origins_linked) {
         let mut attributes = origin.facts.attributes_where_differing(&received.facts);
@@ -326,11 +404,17 @@ fn links(placement: &Placement, received: &Received<'_>, ambient: &SpanContext) 
         }
         links.push(Link::new(origin.context.clone(), attributes, 0));
     }
+    for attempt in received.attempts.iter().take(placement.attempts_linked) {
+        links.push(link_with_role(attempt, link_role::ATTEMPT));
+    }
     if placement.ambient_linked {
-        let role = KeyValue::new(key::LINK_ROLE, "ambient");
-        links.push(Link::new(ambient.clone(), vec![role], 0));
+        links.push(link_with_role(ambient, link_role::AMBIENT));
     }
     links
+}
+
+fn link_with_role(to: &SpanContext, role: &'static str) -> Link {
+    Link::new(to.clone(), vec![KeyValue::new(key::LINK_ROLE, role)], 0)
 }
 
 /// The span says why it is what it is.
@@ -343,7 +427,7 @@ fn explanation(placement: &Placement) -> impl Iterator<Item = KeyValue> {
 
 fn parent(placement: &Placement, received: &Received<'_>, ambient: &Context) -> Context {
     let base = match placement.parent {
-        Parent::Origin => return received.context.as_context().clone(),
+        Parent::Origin => return origin(placement, received),
         Parent::Ambient => ambient.clone(),
         Parent::None => Context::new(),
     };
@@ -358,6 +442,17 @@ fn parent(placement: &Placement, received: &Received<'_>, ambient: &Context) -> 
         return base;
     }
     base.with_baggage(entries.into_iter().collect::<opentelemetry::baggage::Baggage>())
+}
+
+/// The sender's context, with the count of hops that the trace goes on with.
+fn origin(placement: &Placement, received: &Received<'_>) -> Context {
+    let context = received.context.as_context();
+    match placement.hops {
+        None => context.clone(),
+        Some(count) => {
+            context.with_remote_span_context(hops::counted(context.span().span_context(), count))
+        }
+    }
 }
 
 fn count(key: &'static str, count: usize) -> KeyValue {

@@ -3,9 +3,11 @@
 use opentelemetry::Key;
 use opentelemetry::StringValue;
 use opentelemetry::baggage::{Baggage, BaggageExt, BaggageMetadata};
+use opentelemetry::trace::SpanContext;
 
-use crate::carrier::{self, Agreement, Batch, Facts, Message, TraceContext};
-use crate::relation::Origins;
+use crate::carrier::{self, Agreement, Batch, Facts, Message, TraceContext, hops};
+use crate::relation::{Origins, Sending, same_span};
+use crate::span::{MessageId, Running};
 
 /// One message: the marker by which it is told from a batch.
 #[derive(Debug)]
@@ -81,6 +83,8 @@ pub struct Received<'m> {
     /// Of a single message.
     pub(super) context: TraceContext,
     pub(super) batch_size: Option<usize>,
+    /// Attempts to handle these messages that failed, each once.
+    pub(super) attempts: Vec<SpanContext>,
     agreed_baggage: Option<Vec<Entry>>,
 }
 
@@ -93,18 +97,20 @@ impl<'m> Received<'m> {
             facts: Agreement::default(),
             context: TraceContext::default(),
             batch_size,
+            attempts: Vec::new(),
             agreed_baggage: None,
         }
     }
 
     /// As it is when the messages themselves are gone.
     pub(super) fn into_owned(self) -> Received<'static> {
-        let Self { origins, facts, context, batch_size, agreed_baggage } = self;
+        let Self { origins, facts, context, batch_size, attempts, agreed_baggage } = self;
         Received {
             origins: origins.into_owned(),
             facts: facts.into_owned(),
             context,
             batch_size,
+            attempts,
             agreed_baggage,
         }
     }
@@ -124,12 +130,48 @@ impl<'m> Received<'m> {
         let mut facts = Facts::default();
         message.describe(&mut facts);
         facts.capture(reading.captured);
+        let notes = reading.context.notes();
+        facts.sent_at_unless_known(notes.sent);
+        self.add_attempt(notes.failed_attempt.as_deref());
         self.origins.add(&reading.context.span_context(), &facts);
         if reading.unreadable {
             self.origins.add_unreadable();
         }
         self.facts.add(&facts);
         reading.context
+    }
+
+    fn add_attempt(&mut self, attempt: Option<&SpanContext>) {
+        let known = |attempt| self.attempts.iter().any(|known| same_span(known, attempt));
+        if let Some(attempt) = attempt.filter(|attempt| !known(attempt)) {
+            self.attempts.push(attempt.clone());
+        }
+    }
+
+    /// A single message, as far as it can be told from others.
+    pub(super) fn message_id(&self) -> Option<MessageId> {
+        let origin = self.origins.iter().next().map(|origin| &origin.context);
+        self.batch_size.is_none().then(|| MessageId::new(origin, self.facts.message_id()))
+    }
+
+    /// What the handler is started by.
+    pub(super) fn running(&self) -> Running {
+        match self.message_id() {
+            Some(message) => Running::Message(message),
+            None => Running::batch(self.origins.iter().map(|origin| &origin.context)),
+        }
+    }
+
+    /// How a single message was sent.
+    pub(super) fn sending(&self) -> Sending {
+        if self.batch_size.is_some() {
+            return Sending::default();
+        }
+        Sending {
+            age: self.facts.age(),
+            hops: hops::count(&self.context.span_context()),
+            asks_for_new_trace: self.context.notes().asks_for_new_trace,
+        }
     }
 
     fn agree_on_baggage(&mut self, baggage: &Baggage) {

@@ -3,6 +3,8 @@
 
 mod origins;
 
+use std::time::Duration;
+
 use opentelemetry::trace::SpanContext;
 
 pub(crate) use origins::{Origins, same_span};
@@ -28,6 +30,15 @@ pub(crate) const MAX_LINKS: usize = 128;
 pub struct Relation {
     kind: Kind,
     nested: bool,
+    limits: Limits,
+}
+
+/// What ends a trace under `continue`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Limits {
+    within: Option<Duration>,
+    max_hops: Option<u32>,
+    heed_break: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -39,14 +50,19 @@ pub(crate) enum Kind {
 
 impl Relation {
     /// The handler's span is the root of its own trace, with a link back to each sender.
-    pub const LINK: Self = Self { kind: Kind::Link, nested: false };
+    pub const LINK: Self = Self::of(Kind::Link);
 
     /// The handler's span is a child of the sender's, in the sender's trace. On a batch, which has
     /// many senders, it links.
-    pub const CONTINUE: Self = Self { kind: Kind::Continue, nested: false };
+    pub const CONTINUE: Self = Self::of(Kind::Continue);
 
     /// The message's context is not looked at: for senders that are not trusted.
-    pub const IGNORE: Self = Self { kind: Kind::Ignore, nested: false };
+    pub const IGNORE: Self = Self::of(Kind::Ignore);
+
+    const fn of(kind: Kind) -> Self {
+        let limits = Limits { within: None, max_hops: None, heed_break: true };
+        Self { kind, nested: false, limits }
+    }
 
     /// A [`LINK`](Self::LINK) whose span stays under the span that is active where the handler
     /// starts. The other relations are as they were.
@@ -61,6 +77,91 @@ impl Relation {
         self.nested = matches!(self.kind, Kind::Link);
         self
     }
+
+    /// A [`CONTINUE`](Self::CONTINUE) for messages that are no older than this; past that it links.
+    /// The age is known where the broker or the sender tells when the message was sent; where it is
+    /// not known, the trace is continued.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use throughline::Relation;
+    /// const SOON: Relation = Relation::CONTINUE.within(Duration::from_secs(15 * 60));
+    /// assert_ne!(SOON, Relation::CONTINUE);
+    /// assert_eq!(Relation::LINK.within(Duration::from_secs(1)), Relation::LINK);
+    /// ```
+    #[must_use]
+    pub const fn within(mut self, age: Duration) -> Self {
+        if matches!(self.kind, Kind::Continue) {
+            self.limits.within = Some(age);
+        }
+        self
+    }
+
+    /// A [`CONTINUE`](Self::CONTINUE) for traces that were continued less often than this; past that
+    /// it links, and a new count begins. Bounds the trace of a job that sends itself again.
+    ///
+    /// The count travels in `tracestate`: it is started by the first handler that has such a limit,
+    /// and every `continue` adds to one that is there.
+    ///
+    /// ```
+    /// use throughline::Relation;
+    /// const POLLING: Relation = Relation::CONTINUE.max_hops(64);
+    /// assert_ne!(POLLING, Relation::CONTINUE);
+    /// ```
+    #[must_use]
+    pub const fn max_hops(mut self, hops: u32) -> Self {
+        if matches!(self.kind, Kind::Continue) {
+            self.limits.max_hops = Some(hops);
+        }
+        self
+    }
+
+    /// Whether a [`CONTINUE`](Self::CONTINUE) links where the sender asks for a new trace
+    /// (`#[async_producer(.., new_trace)]`); it does unless told otherwise.
+    ///
+    /// ```
+    /// use throughline::Relation;
+    /// assert_ne!(Relation::CONTINUE.heed_break(false), Relation::CONTINUE);
+    /// ```
+    #[must_use]
+    pub const fn heed_break(mut self, heed: bool) -> Self {
+        if matches!(self.kind, Kind::Continue) {
+            self.limits.heed_break = heed;
+        }
+        self
+    }
+}
+
+impl Limits {
+    /// Why a trace that could be continued is not.
+    fn spent(self, of: &Sending) -> Option<Reason> {
+        let too_old = |limit| of.age.is_some_and(|age| age > limit);
+        let too_often = |limit| of.hops.unwrap_or(0) >= limit;
+        if self.heed_break && of.asks_for_new_trace {
+            Some(Reason::Sender)
+        } else if self.within.is_some_and(too_old) {
+            Some(Reason::Age)
+        } else if self.max_hops.is_some_and(too_often) {
+            Some(Reason::Hops)
+        } else {
+            None
+        }
+    }
+
+    /// The count that goes on with the trace: started by a limit, and added to wherever it is.
+    fn count(self, of: &Sending) -> Option<u32> {
+        let counted = of.hops.or(self.max_hops.map(|_| 0))?;
+        Some(counted.saturating_add(1))
+    }
+}
+
+/// What a single message tells of how it was sent.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Sending {
+    pub(crate) age: Option<Duration>,
+    /// How often its trace was continued so far.
+    pub(crate) hops: Option<u32>,
+    pub(crate) asks_for_new_trace: bool,
 }
 
 impl Kind {
@@ -78,6 +179,9 @@ impl Kind {
 pub(crate) struct Situation<'s> {
     pub(crate) origins: &'s Origins<'s>,
     pub(crate) ambient: &'s SpanContext,
+    /// Failed attempts that messages tell of, each once.
+    pub(crate) attempts: usize,
+    pub(crate) sending: Sending,
     pub(crate) is_batch: bool,
     pub(crate) max_links: usize,
 }
@@ -89,8 +193,12 @@ pub(crate) struct Placement {
     pub(crate) reason: Option<Reason>,
     pub(crate) parent: Parent,
     pub(crate) baggage: Baggage,
+    /// The count of hops that the trace goes on with.
+    pub(crate) hops: Option<u32>,
     /// The first so many of the distinct origins get a link.
     pub(crate) origins_linked: usize,
+    /// And of the failed attempts.
+    pub(crate) attempts_linked: usize,
     pub(crate) ambient_linked: bool,
     /// Distinct origins that get none, because a span takes only so many.
     pub(crate) left_out: usize,
@@ -116,6 +224,10 @@ pub(crate) enum Baggage {
 /// Why a relation is not simply what was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reason {
+    Age,
+    AgeUnknown,
+    Hops,
+    Sender,
     Batch,
     NoContext,
     Unreadable,
@@ -124,6 +236,10 @@ pub(crate) enum Reason {
 impl Reason {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
+            Reason::Age => "age",
+            Reason::AgeUnknown => "age_unknown",
+            Reason::Hops => "hops",
+            Reason::Sender => "sender",
             Reason::Batch => "batch",
             Reason::NoContext => "no_context",
             Reason::Unreadable => "unreadable",
@@ -144,9 +260,19 @@ impl Relation {
             Kind::Continue if is_batch => {
                 Placement { reason: Some(Reason::Batch), ..Relation::LINK.place(situation) }
             }
-            Kind::Continue => Placement {
-                parent: if origins.is_empty() { Parent::None } else { Parent::Origin },
-                ..situation.links_origins(Kind::Continue, links_ambient(origins, ambient))
+            Kind::Continue if origins.is_empty() => {
+                situation.links_origins(Kind::Continue, links_ambient(origins, ambient))
+            }
+            Kind::Continue => match self.limits.spent(&situation.sending) {
+                Some(reason) => {
+                    Placement { reason: Some(reason), ..Relation::LINK.place(situation) }
+                }
+                None => Placement {
+                    parent: Parent::Origin,
+                    hops: self.limits.count(&situation.sending),
+                    reason: self.age_unknown(&situation.sending),
+                    ..situation.links_origins(Kind::Continue, links_ambient(origins, ambient))
+                },
             },
             Kind::Link if self.nested => Placement {
                 parent: if ambient.is_valid() { Parent::Ambient } else { Parent::None },
@@ -158,10 +284,75 @@ impl Relation {
     }
 }
 
+impl Relation {
+    fn age_unknown(self, sending: &Sending) -> Option<Reason> {
+        let unknown = self.limits.within.is_some() && sending.age.is_none();
+        unknown.then_some(Reason::AgeUnknown)
+    }
+}
+
+/// Where a task's span belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TaskPlacement {
+    pub(crate) kind: Kind,
+    pub(crate) reason: Option<Reason>,
+    pub(crate) caller: Caller,
+    pub(crate) keeps_baggage: bool,
+    /// The count of hops that the trace goes on with.
+    pub(crate) hops: Option<u32>,
+}
+
+/// What the span that was active where the task was called is to the task's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Caller {
+    Parent,
+    Linked,
+    Unrelated,
+}
+
+impl Relation {
+    /// The same for a task, which has no message: whatever was active where it was called is the
+    /// one that it may relate to. Its age is the time since then.
+    pub(crate) fn place_task(self, caller: &SpanContext, sending: Sending) -> TaskPlacement {
+        let is_known = caller.is_valid();
+        let related = |kind: Kind, caller: Caller| TaskPlacement {
+            kind,
+            reason: (!is_known).then_some(Reason::NoContext),
+            caller: if is_known { caller } else { Caller::Unrelated },
+            keeps_baggage: true,
+            hops: None,
+        };
+        // There is nothing around a task to be nested in.
+        let linked = related(Kind::Link, Caller::Linked);
+        match self.kind {
+            Kind::Ignore => TaskPlacement {
+                kind: Kind::Ignore,
+                reason: None,
+                caller: Caller::Unrelated,
+                keeps_baggage: false,
+                hops: None,
+            },
+            Kind::Continue if is_known => match self.limits.spent(&sending) {
+                Some(reason) => TaskPlacement { reason: Some(reason), ..linked },
+                None => TaskPlacement {
+                    reason: self.age_unknown(&sending),
+                    hops: self.limits.count(&sending),
+                    ..related(Kind::Continue, Caller::Parent)
+                },
+            },
+            Kind::Continue => related(Kind::Continue, Caller::Unrelated),
+            Kind::Link => linked,
+        }
+    }
+}
+
 impl Situation<'_> {
-    /// A root with a link to each distinct origin.
+    /// A root with a link to each distinct origin and to failed attempts.
     fn links_origins(self, kind: Kind, ambient: bool) -> Placement {
-        self.links(kind, missing_context(self.origins), self.origins.distinct(), ambient)
+        let linked =
+            self.links(kind, missing_context(self.origins), self.origins.distinct(), ambient);
+        let room = self.max_links - linked.origins_linked - usize::from(linked.ambient_linked);
+        Placement { attempts_linked: self.attempts.min(room), ..linked }
     }
 
     /// A root with as many links as the span may have: origins in order, room kept for the ambient
@@ -174,7 +365,9 @@ impl Situation<'_> {
             reason,
             parent: Parent::None,
             baggage: Baggage::Message,
+            hops: None,
             origins_linked: origins.min(room),
+            attempts_linked: 0,
             ambient_linked,
             left_out: origins.saturating_sub(room),
         }

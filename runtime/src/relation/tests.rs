@@ -25,7 +25,28 @@ fn place_within(
     for &origin in origins {
         found.add(&span(origin), &Facts::default());
     }
-    relation.place(Situation { origins: &found, ambient: &span(ambient), is_batch, max_links })
+    relation.place(Situation {
+        origins: &found,
+        ambient: &span(ambient),
+        attempts: 0,
+        sending: Sending::default(),
+        is_batch,
+        max_links,
+    })
+}
+
+/// A single message of sender 1, with nothing around the handler.
+fn place_sent(relation: Relation, sending: Sending) -> Placement {
+    let mut origins = Origins::to_link(MAX_LINKS);
+    origins.add(&span(1), &Facts::default());
+    relation.place(Situation {
+        origins: &origins,
+        ambient: &span(0),
+        attempts: 0,
+        sending,
+        is_batch: false,
+        max_links: MAX_LINKS,
+    })
 }
 
 const ROOT_WITH_ONE_LINK: Placement = Placement {
@@ -33,7 +54,9 @@ const ROOT_WITH_ONE_LINK: Placement = Placement {
     reason: None,
     parent: Parent::None,
     baggage: Baggage::Message,
+    hops: None,
     origins_linked: 1,
+    attempts_linked: 0,
     ambient_linked: false,
     left_out: 0,
 };
@@ -122,8 +145,14 @@ fn ignore_sees_nothing_of_the_message() {
 fn a_context_that_cannot_be_read_is_told_apart_from_none() {
     let mut origins = Origins::to_link(MAX_LINKS);
     origins.add_unreadable();
-    let situation =
-        Situation { origins: &origins, ambient: &span(0), is_batch: false, max_links: MAX_LINKS };
+    let situation = Situation {
+        origins: &origins,
+        ambient: &span(0),
+        attempts: 0,
+        sending: Sending::default(),
+        is_batch: false,
+        max_links: MAX_LINKS,
+    };
     assert_eq!(Relation::CONTINUE.place(situation).reason, Some(Reason::Unreadable));
     assert_eq!(Relation::LINK.place(situation).reason, Some(Reason::Unreadable));
 }
@@ -158,4 +187,165 @@ fn a_handler_without_links_still_continues() {
     let none = place_within(0, Relation::CONTINUE, &[1], 9, false);
     assert_eq!((none.parent, none.origins_linked, none.ambient_linked), (Parent::Origin, 0, false));
     assert_eq!(none.left_out, 1);
+}
+
+const CONTINUED: Placement =
+    Placement { kind: Kind::Continue, parent: Parent::Origin, ..ROOT_WITH_ONE_LINK };
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn aged(age: Option<Duration>) -> Sending {
+    Sending { age, ..Sending::default() }
+}
+
+fn hopped(hops: Option<u32>) -> Sending {
+    Sending { hops, ..Sending::default() }
+}
+
+#[test]
+fn within_an_age_the_trace_is_continued_and_past_it_linked() {
+    let soon = Relation::CONTINUE.within(MINUTE);
+    assert_eq!(place_sent(soon, aged(Some(Duration::ZERO))), CONTINUED);
+    assert_eq!(place_sent(soon, aged(Some(MINUTE))), CONTINUED);
+    let late = MINUTE + Duration::from_nanos(1);
+    assert_eq!(
+        place_sent(soon, aged(Some(late))),
+        Placement { reason: Some(Reason::Age), ..ROOT_WITH_ONE_LINK }
+    );
+    assert_eq!(
+        place_sent(soon, aged(None)),
+        Placement { reason: Some(Reason::AgeUnknown), ..CONTINUED }
+    );
+    assert_eq!(place_sent(Relation::CONTINUE, aged(Some(late))), CONTINUED);
+}
+
+#[test]
+fn a_limit_of_hops_starts_the_count_and_ends_the_trace() {
+    let few = Relation::CONTINUE.max_hops(2);
+    let counting = |hops| Placement { hops: Some(hops), ..CONTINUED };
+    assert_eq!(place_sent(few, hopped(None)), counting(1));
+    assert_eq!(place_sent(few, hopped(Some(1))), counting(2));
+    assert_eq!(
+        place_sent(few, hopped(Some(2))),
+        Placement { reason: Some(Reason::Hops), ..ROOT_WITH_ONE_LINK }
+    );
+}
+
+#[test]
+fn every_continue_adds_to_a_count_that_is_there() {
+    assert_eq!(place_sent(Relation::CONTINUE, hopped(None)), CONTINUED);
+    let counting = |hops| Placement { hops: Some(hops), ..CONTINUED };
+    assert_eq!(place_sent(Relation::CONTINUE, hopped(Some(7))), counting(8));
+    assert_eq!(place_sent(Relation::CONTINUE, hopped(Some(u32::MAX))), counting(u32::MAX));
+    assert_eq!(place_sent(Relation::LINK, hopped(Some(7))), ROOT_WITH_ONE_LINK);
+}
+
+#[test]
+fn the_sender_may_ask_for_a_new_trace_and_need_not_be_heeded() {
+    let asking = Sending { asks_for_new_trace: true, ..Sending::default() };
+    assert_eq!(
+        place_sent(Relation::CONTINUE, asking),
+        Placement { reason: Some(Reason::Sender), ..ROOT_WITH_ONE_LINK }
+    );
+    assert_eq!(place_sent(Relation::CONTINUE.heed_break(false), asking), CONTINUED);
+    assert_eq!(place_sent(Relation::LINK, asking), ROOT_WITH_ONE_LINK);
+}
+
+#[test]
+fn limits_are_for_continue_alone() {
+    for other in [Relation::LINK, Relation::IGNORE] {
+        assert_eq!(other.within(MINUTE).max_hops(1).heed_break(false), other);
+    }
+}
+
+#[test]
+fn failed_attempts_are_linked_after_the_origins_where_there_is_room() {
+    let place = |relation: Relation, max_links| {
+        let mut origins = Origins::to_link(max_links);
+        origins.add(&span(1), &Facts::default());
+        let placement = relation.place(Situation {
+            origins: &origins,
+            ambient: &span(9),
+            attempts: 2,
+            sending: Sending::default(),
+            is_batch: false,
+            max_links,
+        });
+        (placement.origins_linked, placement.attempts_linked, placement.ambient_linked)
+    };
+    assert_eq!(place(Relation::LINK, 8), (1, 2, true));
+    assert_eq!(place(Relation::CONTINUE, 3), (1, 1, true));
+    assert_eq!(place(Relation::LINK, 2), (1, 0, true));
+    assert_eq!(place(Relation::IGNORE, 8), (0, 0, true));
+}
+
+// Tasks.
+
+const LINKED_TASK: TaskPlacement = TaskPlacement {
+    kind: Kind::Link,
+    reason: None,
+    caller: Caller::Linked,
+    keeps_baggage: true,
+    hops: None,
+};
+
+#[test]
+fn a_task_that_continues_is_a_child_of_its_caller_without_a_link() {
+    assert_eq!(
+        Relation::CONTINUE.place_task(&span(1), Sending::default()),
+        TaskPlacement { kind: Kind::Continue, caller: Caller::Parent, ..LINKED_TASK }
+    );
+}
+
+#[test]
+fn a_task_that_links_is_a_root_linked_to_its_caller() {
+    assert_eq!(Relation::LINK.place_task(&span(1), Sending::default()), LINKED_TASK);
+    assert_eq!(Relation::LINK.nested().place_task(&span(1), Sending::default()), LINKED_TASK);
+}
+
+#[test]
+fn a_task_without_a_caller_is_an_unrelated_root_and_says_so() {
+    let alone =
+        TaskPlacement { reason: Some(Reason::NoContext), caller: Caller::Unrelated, ..LINKED_TASK };
+    assert_eq!(Relation::LINK.place_task(&span(0), Sending::default()), alone);
+    assert_eq!(
+        Relation::CONTINUE.place_task(&span(0), Sending::default()),
+        TaskPlacement { kind: Kind::Continue, ..alone }
+    );
+}
+
+#[test]
+fn a_task_that_ignores_its_caller_knows_nothing_of_it() {
+    for caller in [0, 1] {
+        assert_eq!(
+            Relation::IGNORE.place_task(&span(caller), Sending::default()),
+            TaskPlacement {
+                kind: Kind::Ignore,
+                caller: Caller::Unrelated,
+                keeps_baggage: false,
+                ..LINKED_TASK
+            }
+        );
+    }
+}
+
+#[test]
+fn a_task_has_the_same_budget_as_a_handler() {
+    let limited = Relation::CONTINUE.within(MINUTE).max_hops(3);
+    let sent = |age, hops| Sending { age: Some(age), hops, asks_for_new_trace: false };
+    let place = |sending| limited.place_task(&span(1), sending);
+    let continued = TaskPlacement {
+        kind: Kind::Continue,
+        caller: Caller::Parent,
+        hops: Some(3),
+        ..LINKED_TASK
+    };
+    assert_eq!(place(sent(MINUTE, Some(2))), continued);
+    assert_eq!(
+        place(sent(2 * MINUTE, Some(2))),
+        TaskPlacement { reason: Some(Reason::Age), ..LINKED_TASK }
+    );
+    assert_eq!(
+        place(sent(MINUTE, Some(3))),
+        TaskPlacement { reason: Some(Reason::Hops), ..LINKED_TASK }
+    );
 }

@@ -84,9 +84,9 @@ pub(super) fn is_enabled(callsite: &'static DefaultCallsite) -> bool {
     if *metadata.level() > STATIC_MAX_LEVEL || *metadata.level() > LevelFilter::current() {
         return false;
     }
-    let interest = callsite.interest();
-    !interest.is_never()
-        && (interest.is_always() || tracing::dispatcher::get_default(|it| it.enabled(metadata)))
+    // `never` is no answer yet: while one subscriber lives that is not the global one, `tracing` asks
+    // the thread that comes first, which may have none.
+    callsite.interest().is_always() || tracing::dispatcher::get_default(|it| it.enabled(metadata))
 }
 
 /// The `tracing` span of `draft`.
@@ -104,7 +104,7 @@ fn make(draft: &mut Draft<'_>) -> Span {
     let values = metadata.fields().value_set_all(&values);
 
     let wants_parent = draft.parent.span().span_context().is_valid();
-    let span = if draft.lineage == Lineage::Root && (!wants_parent || BRIDGE_HAS_ANSWERED.get()) {
+    let span = if draft.lineage == Lineage::Root && (!wants_parent || can_be_told_the_parent()) {
         Span::new_root(metadata, &values)
     } else {
         // Behind a `reload` layer a bridge can be told the parent in no other way.
@@ -116,6 +116,16 @@ fn make(draft: &mut Draft<'_>) -> Span {
         draft.attributes.extend(attributes);
     }
     span
+}
+
+/// Whether a bridge listens that a root can be told the parent of: one that has answered, or that
+/// knows the span around.
+fn can_be_told_the_parent() -> bool {
+    if !BRIDGE_HAS_ANSWERED.get() {
+        let around = Span::current().context();
+        BRIDGE_HAS_ANSWERED.set(around.span().span_context().is_valid());
+    }
+    BRIDGE_HAS_ANSWERED.get()
 }
 
 fn kind_as_str(kind: &SpanKind) -> &'static str {

@@ -2,12 +2,15 @@
 
 use std::cell::Cell;
 
+use opentelemetry::baggage::BaggageExt;
 #[cfg(feature = "tracing")]
 use opentelemetry::trace::SpanContext;
 use opentelemetry::trace::{SpanId, TraceContextExt};
 use opentelemetry::{Context, ContextGuard};
 
 use crate::TraceContext;
+#[cfg(feature = "tracing")]
+use crate::relation::same_span;
 
 /// What throughline attached last on this thread.
 #[derive(Debug, Clone, Copy)]
@@ -66,12 +69,29 @@ pub(super) fn current_span_context() -> SpanContext {
 /// `tracing`'s alone would not do either: for a span that is filtered out it has no context.
 pub(crate) fn current_context() -> Context {
     let current = Context::current();
+    match nearer(&current) {
+        None => current,
+        Some(nearer) if current.baggage().is_empty() => nearer,
+        // Baggage that was attached stays in force under the nearer span.
+        Some(nearer) => current.with_remote_span_context(nearer.span().span_context().clone()),
+    }
+}
+
+/// The context of the span that is active here, as [`current_context`] finds it, with that very
+/// span in it.
+pub(crate) fn current_span() -> Context {
+    let current = Context::current();
+    nearer(&current).unwrap_or(current)
+}
+
+/// The context of `tracing`'s current span, where that is nearer than OpenTelemetry's current one.
+fn nearer(current: &Context) -> Option<Context> {
     let span = current.span().span_context().span_id();
     let may_be_nearer = match ATTACHED.get().filter(|attached| attached.span == span) {
         Some(attached) => attached.within != current_tracing_span(),
         None => span == SpanId::INVALID,
     };
-    if may_be_nearer { nearer_in_tracing(&current).unwrap_or(current) } else { current }
+    may_be_nearer.then(|| nearer_in_tracing(current)).flatten()
 }
 
 #[cfg(feature = "tracing")]
@@ -81,7 +101,6 @@ fn current_tracing_span() -> Option<u64> {
 
 #[cfg(feature = "tracing")]
 fn nearer_in_tracing(current: &Context) -> Option<Context> {
-    use opentelemetry::baggage::BaggageExt;
     use tracing_opentelemetry::OpenTelemetrySpanExt;
 
     let span = tracing::Span::current();
@@ -89,16 +108,12 @@ fn nearer_in_tracing(current: &Context) -> Option<Context> {
         return None;
     }
     let context = span.context();
-    let nearer = context.span().span_context().clone();
-    if !nearer.is_valid() || crate::relation::same_span(&nearer, current.span().span_context()) {
-        return None;
-    }
-    // Baggage that was attached stays in force under the nearer span.
-    Some(if current.baggage().is_empty() {
-        context
-    } else {
-        current.with_remote_span_context(nearer)
-    })
+    let is_nearer = {
+        let span = context.span();
+        let nearer = span.span_context();
+        nearer.is_valid() && !same_span(nearer, current.span().span_context())
+    };
+    is_nearer.then_some(context)
 }
 
 #[cfg(not(feature = "tracing"))]

@@ -26,6 +26,14 @@ pub mod send {
     pub const LEVEL: super::Level = super::Level::WARN;
 }
 
+/// Of a task.
+pub mod task {
+    /// The event's name.
+    pub const NAME: &str = super::event::EXCEPTION;
+    /// The event's level.
+    pub const LEVEL: super::Level = super::Level::ERROR;
+}
+
 /// Tells of `failure` where somebody listens.
 pub(super) fn tell(failure: &Failure, callsite: &'static DefaultCallsite) {
     if !bridge::is_enabled(callsite) {

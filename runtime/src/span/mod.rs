@@ -20,14 +20,16 @@ use std::fmt;
 use opentelemetry::trace::{Link, SpanKind, Status, TraceContextExt};
 use opentelemetry::{Context, ContextGuard, KeyValue};
 
-pub(crate) use current::current_context;
 #[cfg(feature = "tracing")]
 use current::current_span_context;
+pub(crate) use current::{current_context, current_span};
 pub(crate) use field::Plain;
 pub use field::{FieldValue, Value, debug, display, empty, value};
 pub use future::Run;
 pub use inside::record;
-pub(crate) use running::{Running, is_origin_of_the_running_handler};
+pub(crate) use running::{
+    MessageId, Running, is_handled_already, is_origin_of_the_running_handler, running_handler,
+};
 pub use site::Site;
 
 use crate::outcome::Outcome;
@@ -142,7 +144,7 @@ struct Entered<'s> {
 
 impl ActiveSpan {
     /// No span of its own: the work inside sees `context`.
-    fn passing_through(context: Option<Context>) -> Self {
+    pub(crate) fn passing_through(context: Option<Context>) -> Self {
         Self {
             #[cfg(feature = "tracing")]
             tracing: tracing::Span::none(),
@@ -157,6 +159,13 @@ impl ActiveSpan {
             panicked: Cell::new(false),
             finished: false,
         }
+    }
+
+    /// What runs inside is a handler's work, whose span somebody else has made.
+    pub(crate) fn unmade(running: Running) -> Self {
+        let mut unmade = Self::passing_through(None);
+        unmade.running = running;
+        unmade
     }
 
     /// Runs a future inside the span and gives back what it returns.
@@ -198,7 +207,6 @@ impl ActiveSpan {
     }
 
     fn enter(&mut self) -> (Entered<'_>, &Cell<bool>) {
-        let running = self.running.enter();
         #[cfg(feature = "tracing")]
         let tracing = {
             let undecided = self.undecided.take();
@@ -213,6 +221,10 @@ impl ActiveSpan {
             entered
         };
         let attached = self.attach.as_ref().map(current::attach);
+        let running = match &self.own {
+            Some(own) => self.running.enter(Some(own.span().span_context())),
+            None => self.running.enter(None),
+        };
         let inside = inside::Inside {
             #[cfg(feature = "tracing")]
             tracing,
@@ -234,21 +246,30 @@ impl ActiveSpan {
 
     /// The context that the work inside sees: the span's own, or what passes through.
     pub(crate) fn context(&mut self) -> Context {
+        self.decide();
+        self.own.as_ref().or(self.attach.as_ref()).cloned().unwrap_or_else(current_context)
+    }
+
+    /// The span's own context; none where no span is made.
+    pub(crate) fn own_context(&mut self) -> Option<Context> {
+        self.decide();
+        self.own.clone()
+    }
+
+    /// Finds out which world the span is in, if nothing has run in it yet.
+    fn decide(&mut self) {
         #[cfg(feature = "tracing")]
         if self.undecided.is_some() {
             self.enter_with(|_| ());
         }
-        self.own.as_ref().or(self.attach.as_ref()).cloned().unwrap_or_else(current_context)
     }
 
     fn end(&mut self, outcome: Outcome) {
         if std::mem::replace(&mut self.finished, true) {
             return;
         }
-        #[cfg(feature = "tracing")]
-        if self.undecided.is_some() {
-            self.enter_with(|_| ());
-        }
+        self.decide();
+        let attributes = outcome.attributes();
         let failure = outcome.into_failure();
         #[cfg(feature = "tracing")]
         if let (Some(failure), Some(callsite)) = (&failure, self.tells_failure) {
@@ -257,6 +278,7 @@ impl ActiveSpan {
         }
         let Some(own) = self.own.take() else { return };
         let span = own.span();
+        span.set_attributes(attributes);
         if let Some(failure) = failure {
             span.set_attribute(KeyValue::new(key::ERROR_TYPE, failure.error_type));
             span.set_status(Status::error(failure.description));

@@ -1,7 +1,7 @@
 //! Where a span is made in the source: what `tracing` needs to know once, before it is made.
 
-/// The place in the source where a handler or a producer stands: its function's name and, with the
-/// feature `tracing`, the call site that filters and formatters see.
+/// The place in the source where a handler, a producer or a task stands: its function's name and,
+/// with the feature `tracing`, the call site that filters and formatters see.
 ///
 /// A name is enough where there is no function to annotate; [`site!`](crate::site) makes one with
 /// a target, a level and fields of its own.
@@ -51,10 +51,24 @@ impl Site {
     }
 }
 
-/// All handlers that have only a name share one call site, with the target `throughline`.
+/// All spans that have only a name share one call site, with the target `throughline`; all tasks
+/// that have only a name share another.
 impl From<&'static str> for Site {
     fn from(function: &'static str) -> Self {
         Self { function, qualified_function: function, ..named() }
+    }
+}
+
+#[cfg(feature = "tracing")]
+impl Site {
+    /// The same for a task: what has only a name says so in log lines and tells a task's failure.
+    pub(crate) fn of_a_task(self) -> Self {
+        let has_only_a_name = std::ptr::eq(self.callsite, named().callsite);
+        if !has_only_a_name {
+            return self;
+        }
+        let Self { function, qualified_function, .. } = self;
+        Self { function, qualified_function, ..named_task() }
     }
 }
 
@@ -69,8 +83,21 @@ fn named() -> Site {
     )
 }
 
-/// The [`Site`](crate::Site) of a handler or a producer: what it does (`process` or `send`),
-/// function, span name, target, level and the names of its fields. See there for an example.
+#[cfg(feature = "tracing")]
+fn named_task() -> Site {
+    crate::site!(
+        operation: task,
+        function: "task",
+        span: "task",
+        target: "throughline",
+        level: INFO,
+        fields: [],
+    )
+}
+
+/// The [`Site`](crate::Site) of a handler, a producer or a task: what it is (`process`, `send` or
+/// `task`), function, span name, target, level and the names of its fields. See there for an
+/// example.
 #[cfg(feature = "tracing")]
 #[macro_export]
 macro_rules! site {
@@ -127,8 +154,9 @@ macro_rules! __callsite {
     };
 }
 
-/// The [`Site`](crate::Site) of a handler or a producer: what it does (`process` or `send`),
-/// function, span name, target, level and the names of its fields. See there for an example.
+/// The [`Site`](crate::Site) of a handler, a producer or a task: what it is (`process`, `send` or
+/// `task`), function, span name, target, level and the names of its fields. See there for an
+/// example.
 #[cfg(not(feature = "tracing"))]
 #[macro_export]
 macro_rules! site {

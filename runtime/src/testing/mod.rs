@@ -52,8 +52,9 @@
 //!
 //! The same spans print as the same text, whatever their ids and times are and in whatever order
 //! they ended; [`Traces::assert_tree`] compares it, and the format changes with a major version
-//! only. A trace stands after those it links to, spans and traces of one rank by name. After a
-//! span's kind comes what else there is to say:
+//! only. A trace stands after those it links to, spans and traces of one rank by name; where traces
+//! link to each other, the top-level trace of a process comes first. After a span's kind comes what
+//! else there is to say:
 //!
 //! | note | the span |
 //! |---|---|

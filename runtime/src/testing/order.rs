@@ -122,6 +122,10 @@ impl<'s> Graph<'s> {
         };
         ranks.split(|node| &content[node]);
         ranks.content.clone_from(&ranks.of);
+        // Spans that are alike stay in the order in which they ended.
+        if self.spans.len() > MANY {
+            return ranks;
+        }
         ranks.refine(&edges);
         while ranks.tell_one_apart(|node| &attributes[node]) {
             ranks.refine(&edges);
@@ -166,28 +170,46 @@ impl<'s> Graph<'s> {
     /// A trace comes after those it links to, and as soon as they are there, so that what belongs
     /// together stands together.
     fn ordered_traces(&self, ranks: &Ranks) -> Vec<usize> {
-        let mut waits: HashMap<usize, BTreeSet<usize>> = HashMap::new();
-        for (span, &trace) in self.traces.iter().enumerate() {
-            let targets = self.targets[span].iter().flatten();
-            let others = targets.map(|&target| self.traces[target]);
-            waits.entry(trace).or_default().extend(others.filter(|&other| other != trace));
-        }
+        let mut waits = self.waits(|_| true);
+        let mut waits_for_origins = self.waits(str::is_empty);
         let links_nowhere: BTreeSet<_> = waits
             .iter()
             .filter(|(_, targets)| targets.is_empty())
             .map(|(&trace, _)| trace)
             .collect();
 
-        let mut ordered = Vec::with_capacity(waits.len());
         // Where traces link to each other in a circle none has nothing to wait for; those with the
         // least to wait for are in the circle, and not behind it.
-        while let Some(next) = waits.keys().copied().min_by_key(|&trace| {
-            (waited_for(trace, &waits), links_nowhere.contains(&trace), ranks.of[trace])
-        }) {
+        let mut ordered = Vec::with_capacity(waits.len());
+        while let Some((.., next)) = waits
+            .keys()
+            .map(|&trace| (waited_for(trace, &waits), links_nowhere.contains(&trace), trace))
+            .min_by(|one, other| {
+                // Of those in a circle, first what only links back: the top-level trace of a process.
+                let origins = |trace| waited_for(trace, &waits_for_origins);
+                (one.0, one.1)
+                    .cmp(&(other.0, other.1))
+                    .then_with(|| origins(one.2).cmp(&origins(other.2)))
+                    .then_with(|| ranks.of[one.2].cmp(&ranks.of[other.2]))
+            })
+        {
             waits.remove(&next);
+            waits_for_origins.remove(&next);
             ordered.push(next);
         }
         ordered
+    }
+
+    /// For each trace the others that it links to, in a role that counts.
+    fn waits(&self, counts: impl Fn(&str) -> bool) -> HashMap<usize, BTreeSet<usize>> {
+        let mut waits: HashMap<usize, BTreeSet<usize>> = HashMap::new();
+        for (span, &trace) in self.traces.iter().enumerate() {
+            let links = self.targets[span].iter().zip(&self.roles[span]);
+            let targets = links.filter(|(_, role)| counts(role)).filter_map(|(target, _)| *target);
+            let others = targets.map(|target| self.traces[target]);
+            waits.entry(trace).or_default().extend(others.filter(|&other| other != trace));
+        }
+        waits
     }
 
     /// Each span with its depth, parents before their children.
@@ -263,6 +285,10 @@ fn waited_for(trace: usize, waits: &HashMap<usize, BTreeSet<usize>>) -> usize {
     }
     seen.len() - 1
 }
+
+/// So many spans are counted and asked, and not compared with an expected tree. To tell apart what is
+/// alike by its neighbours takes a time that grows with the square of a chain's length.
+const MANY: usize = 2_000;
 
 /// Spans that say they are their own ancestors can't be printed below themselves.
 fn without_cycles(mut parents: Vec<Option<usize>>) -> Vec<Option<usize>> {

@@ -248,6 +248,22 @@ fn links_in_a_circle_and_batches_that_overlap_have_an_order_too() {
         ",
     );
 
+    // A process: the request links to the top-level trace, whose step links back.
+    let process = [
+        span((1, 1), 0, "sign-up", SpanKind::Internal, &[]),
+        role(span((1, 2), 1, "confirm", SpanKind::Internal, &[(2, 1)]), 0, "ambient"),
+        span((2, 1), 0, "GET /confirm", SpanKind::Server, &[(1, 1)]),
+    ];
+    assert_stable(&process).assert_tree(
+        "
+        trace A
+          sign-up                            internal
+            confirm                          internal   links to B/GET /confirm (ambient)
+        trace B
+          GET /confirm                       server     links to A/sign-up
+        ",
+    );
+
     // Each batch shares one origin with the next, the last one with the first.
     let mut ring: Vec<_> =
         (0..6).map(|trace| span((trace + 1, 1), 0, "publish", SpanKind::Producer, &[])).collect();

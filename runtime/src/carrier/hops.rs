@@ -1,0 +1,58 @@
+//! How often a trace was continued, counted in its `tracestate`, where services that know nothing of
+//! the count hand it on.
+
+use opentelemetry::trace::SpanContext;
+
+/// Our key in `tracestate`, and the form of its value. Under semver.
+const KEY: &str = "throughline";
+const PREFIX: &str = "hops:";
+
+/// The count that a context carries, if one was started.
+pub(crate) fn count(context: &SpanContext) -> Option<u32> {
+    context.trace_state().get(KEY)?.strip_prefix(PREFIX)?.parse().ok()
+}
+
+/// The same context with another count.
+pub(crate) fn counted(context: &SpanContext, count: u32) -> SpanContext {
+    let state = context.trace_state();
+    // A list that is full, or else not as it should be, is handed on as it is.
+    let state = state.insert(KEY, format!("{PREFIX}{count}")).unwrap_or_else(|_| state.clone());
+    SpanContext::new(
+        context.trace_id(),
+        context.span_id(),
+        context.trace_flags(),
+        context.is_remote(),
+        state,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry::trace::{SpanId, TraceFlags, TraceId, TraceState};
+
+    use super::*;
+
+    fn context(state: &str) -> SpanContext {
+        let state: TraceState = state.parse().expect("a trace state");
+        SpanContext::new(TraceId::from(1), SpanId::from(1), TraceFlags::SAMPLED, true, state)
+    }
+
+    #[test]
+    fn a_count_is_read_as_it_was_written_and_other_entries_stay() {
+        let counted = counted(&context("vendor=x"), 7);
+        assert_eq!(count(&counted), Some(7));
+        assert_eq!(counted.trace_state().header(), "throughline=hops:7,vendor=x");
+        assert_eq!(
+            super::counted(&counted, 8).trace_state().header(),
+            "throughline=hops:8,vendor=x"
+        );
+    }
+
+    #[test]
+    fn what_is_no_count_is_none() {
+        for state in ["", "vendor=x", "throughline=7", "throughline=hops:", "throughline=hops:-1"] {
+            assert_eq!(count(&context(state)), None, "{state}");
+        }
+        assert_eq!(count(&context("throughline=hops:99999999999")), None);
+    }
+}

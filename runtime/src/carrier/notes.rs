@@ -1,0 +1,72 @@
+//! What the sending side notes beside the context, in headers of our own. Their names and forms are
+//! under semver.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use opentelemetry::propagation::Injector;
+use opentelemetry::trace::SpanContext;
+
+use super::reader::Headers;
+use super::w3c;
+
+/// When the message was sent, in milliseconds since 1970: where a protocol has no time of its own.
+const SENT: &str = "throughline-sent";
+/// `1`: the sender asks for a new trace.
+const BREAK: &str = "throughline-break";
+/// The `traceparent` of an attempt to handle the message that failed.
+const ATTEMPT: &str = "throughline-attempt";
+
+pub(super) const NAMES: [&str; 3] = [SENT, BREAK, ATTEMPT];
+
+/// The notes of one message.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Notes {
+    pub(crate) sent: Option<SystemTime>,
+    pub(crate) asks_for_new_trace: bool,
+    /// Boxed, for it is rare, and a payload with its context is to stay small.
+    pub(crate) failed_attempt: Option<Box<SpanContext>>,
+}
+
+impl Notes {
+    /// A note that can't be read is none.
+    pub(super) fn read(headers: &Headers<'_>) -> Self {
+        let milliseconds = headers.value(SENT).and_then(|text| text.trim().parse::<u64>().ok());
+        Self {
+            sent: milliseconds
+                .and_then(|since| UNIX_EPOCH.checked_add(Duration::from_millis(since))),
+            asks_for_new_trace: headers.value(BREAK).is_some_and(|text| text.trim() == "1"),
+            failed_attempt: headers.value(ATTEMPT).and_then(w3c::parse_traceparent).map(Box::new),
+        }
+    }
+
+    pub(super) fn write(&self, injector: &mut dyn Injector) {
+        let since_1970 = self.sent.and_then(|sent| sent.duration_since(UNIX_EPOCH).ok());
+        if let Some(since) = since_1970 {
+            injector.set(SENT, since.as_millis().to_string());
+        }
+        if self.asks_for_new_trace {
+            injector.set(BREAK, "1".to_owned());
+        }
+        if let Some(attempt) = self.failed_attempt.as_deref().and_then(w3c::traceparent) {
+            injector.set(ATTEMPT, attempt);
+        }
+    }
+}
+
+/// The time now, where there is a clock.
+#[cfg(not(all(target_arch = "wasm32", not(target_os = "wasi"))))]
+#[expect(clippy::unnecessary_wraps, reason = "on wasm32 without a host there is no clock")]
+pub(crate) fn now() -> Option<SystemTime> {
+    Some(SystemTime::now())
+}
+
+/// There is no clock to ask on wasm32 without a host.
+#[cfg(all(target_arch = "wasm32", not(target_os = "wasi")))]
+pub(crate) fn now() -> Option<SystemTime> {
+    None
+}
+
+/// How long ago that was. Clocks differ: what is sent in the future is of age zero.
+pub(crate) fn age(sent: SystemTime) -> Option<Duration> {
+    now().map(|now| now.duration_since(sent).unwrap_or_default())
+}

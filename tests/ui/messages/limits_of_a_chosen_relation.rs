@@ -1,0 +1,11 @@
+#![allow(dead_code, unused)]
+use throughline::{Traced, async_consumer, async_producer};
+
+#[async_consumer(mode = relation(), max_hops = 64)]
+async fn handler(message: Traced<u8>) {}
+
+fn relation() -> throughline::Relation {
+    throughline::Relation::CONTINUE
+}
+
+fn main() {}

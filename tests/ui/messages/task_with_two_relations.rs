@@ -1,0 +1,7 @@
+#![allow(dead_code, unused)]
+use throughline::async_task;
+
+#[async_task(link, continue)]
+async fn resize(image: u8) {}
+
+fn main() {}

@@ -1,0 +1,9 @@
+#![allow(dead_code, unused)]
+use throughline::async_task;
+
+#[async_task(link)]
+async fn resize(image: u8) {
+    "7".parse::<u8>()?;
+}
+
+fn main() {}

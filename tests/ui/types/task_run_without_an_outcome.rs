@@ -1,0 +1,10 @@
+#![allow(dead_code, unused)]
+use throughline::async_task;
+
+struct Image;
+
+fn spawn() {
+    throughline::task("resize").run(async { Image });
+}
+
+fn main() {}

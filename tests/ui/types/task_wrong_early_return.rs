@@ -1,0 +1,12 @@
+#![allow(dead_code, unused)]
+use throughline::async_task;
+
+#[async_task(link)]
+async fn resize(image: u8) -> u8 {
+    if image == 0 {
+        return "none";
+    }
+    7
+}
+
+fn main() {}
