@@ -69,10 +69,8 @@ impl Running {
             Self::Batch(origins) => Some((None, origins.to_vec())),
             Self::Task { message, not_chosen, .. } => Some((*message, not_chosen.to_vec())),
         });
+        // Without any the task is still one: whoever polls it has not started it.
         let (message, around): (Option<MessageId>, Vec<Id>) = around.unwrap_or_default();
-        if caller.is_none() && message.is_none() && around.is_empty() {
-            return Self::Unchanged;
-        }
         let handler = ask(|handler| handler.span);
         Self::Task { message, handler, not_chosen: around.into_iter().chain(caller).collect() }
     }
