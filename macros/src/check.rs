@@ -8,8 +8,8 @@ use syn::{
 
 use crate::{
     args::{
-        self, Common, ConsumerOptions, Existing, Given, Limits, Options, Parsed, ProducerOptions,
-        Relation, TaskOptions, Text,
+        self, Common, ConsumerOptions, Existing, Given, Limits, Parsed, ProducerOptions, Relation,
+        SpanOptions, TaskOptions, Text,
     },
     fallback::Item,
     item::{Body, Function},
@@ -99,7 +99,7 @@ pub(crate) fn task(
     })
 }
 
-fn check<O: Options, M>(
+fn check<O: SpanOptions, M>(
     options: TokenStream,
     item: TokenStream,
     own: impl FnOnce(&mut Parsed<O>, &Function, &[(usize, syn::Attribute)]) -> Option<M>,

@@ -7,7 +7,7 @@ use syn::{
     parse::{ParseStream, Parser},
 };
 
-use crate::args::{self, Options};
+use crate::args::{self, SpanOptions};
 
 /// Ends the options of an attribute that stands below `instrument` because we put it there.
 const MOVED: &str = "__below_instrument";
@@ -30,7 +30,7 @@ const MOVED: &str = "__below_instrument";
 ///
 /// `Err` holds the options to go on with: there is no `instrument`, or it was dealt with before and is still there
 /// because nobody has imported it, which is for the compiler to say.
-pub(crate) fn put_first<O: Options>(
+pub(crate) fn put_first<O: SpanOptions>(
     options: TokenStream,
     item: &TokenStream,
     before: &[&str],

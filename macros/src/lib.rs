@@ -1,4 +1,4 @@
-//! The attribute macros of [throughline](https://docs.rs/throughline). Use them through that crate, which re-exports
+//! The attributes and derives of [throughline](https://docs.rs/throughline). Use them through that crate, which re-exports
 //! them: the code they write calls into it.
 //!
 //! The folder `snapshots/` beside this source holds whole expansions.
@@ -6,6 +6,7 @@
 mod args;
 mod check;
 mod conventions;
+mod derive;
 mod expand;
 mod fallback;
 mod future;
@@ -307,4 +308,175 @@ pub fn async_producer(options: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn async_task(options: TokenStream, item: TokenStream) -> TokenStream {
     expand::task(options.into(), item.into()).into()
+}
+
+/// A message of your own: which of its fields carries the trace context, and what the others tell.
+///
+/// ```
+/// use std::time::SystemTime;
+/// use throughline::{Message, MessageMut, async_consumer, async_producer, testing};
+///
+/// #[derive(Message, MessageMut)]
+/// #[message(system = "shop_jobs", destination = "jobs")]
+/// struct Job {
+///     #[message(headers)]
+///     headers: Vec<(String, String)>,
+///     #[message(id)]
+///     number: u64,
+///     #[message(sent_at)]
+///     sent: Option<SystemTime>,
+///     #[message(body)]
+///     body: Vec<u8>,
+///     priority: u8, // tells nothing
+/// }
+///
+/// #[async_producer]
+/// fn send(job: Job) -> Job {
+///     job // hand it to the broker's client
+/// }
+///
+/// #[async_consumer(continue)]
+/// fn run(job: Job) {}
+///
+/// # let job = || Job { headers: vec![], number: 7, sent: None, body: vec![1, 2, 3], priority: 1 };
+/// let traces = testing::capture_sync(|| run(send(job())));
+/// traces
+///     .span("process jobs")
+///     .continues("send jobs")
+///     .has_attribute("messaging.message.id", "7")
+///     .has_attribute("messaging.message.body.size", 3);
+/// ```
+///
+/// # Fields
+///
+/// | mark | the field | is told as |
+/// |---|---|---|
+/// | `#[message(headers)]` | carries the context: a map or list of headers, a `TraceContext`, a `Traced<T>`, or any other message | whatever it tells itself, where nothing else is said |
+/// | `#[message(id)]` | a text: a string, an integer | `messaging.message.id` |
+/// | `#[message(conversation_id)]` | a text | `messaging.message.conversation_id` |
+/// | `#[message(system)]` | a text | `messaging.system` |
+/// | `#[message(destination)]` | a text | `messaging.destination.name`, and in the span's name |
+/// | `#[message(destination_template)]` | a text | `messaging.destination.template`, and in the span's name |
+/// | `#[message(body)]` | the body: bytes, a string, whatever is `AsRef<[u8]>` | `messaging.message.body.size` |
+/// | `#[message(body_size)]` | its number of bytes, an integer | the same |
+/// | `#[message(sent_at)]` | a time: a `SystemTime`, or what is `Clone` and turns into one by `Into`, as times of `chrono`, `time` and `jiff` do | the age, and `within` of a handler that continues |
+/// | `#[message(sent_at_unix_ms)]` | that time in milliseconds since 1970, an integer | the same |
+/// | `#[message(attempt)]` | which delivery it is, an integer | `throughline.message.attempt` |
+///
+/// One field can have several: `#[message(id, conversation_id)]`. A field without a mark is left alone. `None`, an empty
+/// text and a negative number tell nothing. `display` beside a text tells it by the field's `Display`:
+///
+/// ```
+/// # use std::net::IpAddr; use throughline::{Message, Traced};
+/// #[derive(Message)]
+/// struct Ping {
+///     #[message(headers)]
+///     payload: Traced<()>,
+///     #[message(id, display)]
+///     host: Option<IpAddr>,
+/// }
+/// ```
+///
+/// For a type of your own, the traits of the module `fact` say what a field of it tells.
+///
+/// # The type
+///
+/// What holds for every value stands before the type: `#[message(system = "shop", destination = TOPIC)]`, the texts of
+/// the table above, each a string literal or an expression that has `Display`. In an expression `self` is the message.
+/// `crate = PATH` says where `throughline` is, for users of a crate that re-exports it.
+///
+/// One field has to carry the context. A message that has none says so, `#[message(no_context)]`: its handlers start a
+/// trace of their own.
+///
+/// # Enums
+///
+/// Each variant marks its fields for itself, and can have facts of its own, which go before those of the whole enum.
+///
+/// ```
+/// use throughline::{Message, Traced};
+///
+/// #[derive(Message)]
+/// #[message(system = "shop_events", destination = "orders")]
+/// enum Event {
+///     Placed(#[message(headers)] Traced<u32>, #[message(id)] String),
+///     #[message(destination = "payments")]
+///     Paid {
+///         #[message(headers)]
+///         order: Traced<u32>,
+///     },
+///     #[message(no_context)]
+///     Heartbeat,
+/// }
+/// ```
+///
+/// # Generics
+///
+/// The impl asks of a type parameter what the marked fields need, and nothing else: `#[message(headers)] headers: H`
+/// makes it an impl for `H: Message`.
+///
+/// # What it expands to
+///
+/// ```
+/// # mod throughline_user { use throughline::{Message, Traced}; pub struct Order;
+/// #[derive(Message)]
+/// #[message(system = "shop")]
+/// pub struct Job {
+///     #[message(headers)]
+///     order: Traced<Order>,
+///     #[message(id)]
+///     number: u64,
+/// }
+/// # }
+/// ```
+///
+/// becomes
+///
+/// ```
+/// # use throughline::Traced; pub struct Order; pub struct Job { order: Traced<Order>, number: u64 }
+/// impl ::throughline::Message for Job {
+///     fn headers<'__m>(&'__m self, __reader: &mut ::throughline::HeaderReader<'__m>) {
+///         let Self { order: __order, .. } = self;
+///         ::throughline::Message::headers(&*__order, __reader);
+///     }
+///     fn describe<'__m>(&'__m self, __facts: &mut ::throughline::Facts<'__m>) {
+///         let Self { order: __order, number: __number, .. } = self;
+///         ::throughline::Message::describe(&*__order, __facts);
+///         __facts.system("shop");
+///         if let ::core::option::Option::Some(__told) = ::throughline::fact::text(&*__number) {
+///             __facts.id(__told);
+///         }
+///     }
+/// }
+/// ```
+#[proc_macro_derive(Message, attributes(message))]
+pub fn message(item: TokenStream) -> TokenStream {
+    derive::message(syn::parse_macro_input!(item)).into()
+}
+
+/// A message of your own that a producer can send: its context is written into the field marked `headers`.
+///
+/// It goes beside `#[derive(Message)]`, whose marks it reads, and needs that one or an impl written by hand.
+///
+/// ```
+/// use throughline::{Message, MessageMut, TraceContext};
+///
+/// #[derive(Message, MessageMut)]
+/// struct Job {
+///     #[message(headers)]
+///     headers: Vec<(String, String)>,
+/// }
+///
+/// let sent = vec![(
+///     "traceparent".to_owned(),
+///     "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned(),
+/// )];
+/// let mut job = Job { headers: Vec::new() };
+/// TraceContext::read_from(&sent).write_to(&mut job);
+/// assert_eq!(job.headers, sent);
+/// ```
+///
+/// A field that is `None`, and a variant marked `no_context`, take nothing: what is written to them is lost.
+#[proc_macro_derive(MessageMut, attributes(message))]
+pub fn message_mut(item: TokenStream) -> TokenStream {
+    derive::message_mut(syn::parse_macro_input!(item)).into()
 }

@@ -20,6 +20,13 @@ impl Mistakes {
         self.push(syn::Error::new_spanned(tokens, words));
     }
 
+    /// Those of another part.
+    pub(crate) fn append(&mut self, others: Self) {
+        if let Some(others) = others.0 {
+            self.push(others);
+        }
+    }
+
     /// The value if there is one; else its error joins the others.
     pub(crate) fn ok<T>(&mut self, result: syn::Result<T>) -> Option<T> {
         result.map_err(|mistake| self.push(mistake)).ok()

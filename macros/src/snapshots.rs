@@ -7,7 +7,7 @@ use std::{fs, path::PathBuf};
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use crate::expand;
+use crate::{derive, expand};
 
 fn assert_snapshot(name: &str, expansion: TokenStream) {
     let file: syn::File = syn::parse2(expansion).expect("an expansion is made of items");
@@ -18,6 +18,12 @@ fn assert_snapshot(name: &str, expansion: TokenStream) {
     }
     let expected = fs::read_to_string(&path).unwrap_or_default();
     assert_eq!(printed, expected, "{name} differs from what the macro now writes");
+}
+
+/// `#[derive(Message, MessageMut)]`
+fn derived(item: &TokenStream) -> TokenStream {
+    let input = || syn::parse2(item.clone()).expect("a struct or an enum");
+    [derive::message(input()), derive::message_mut(input())].into_iter().collect()
 }
 
 #[test]
@@ -91,6 +97,49 @@ fn producer_into() {
         }
     };
     assert_snapshot("producer_into.rs", expand::producer(options, item));
+}
+
+#[test]
+fn derived_struct() {
+    let item = quote! {
+        #[message(system = "shop", destination = self.topic())]
+        pub struct Job<'a, H> {
+            #[message(headers)]
+            headers: H,
+            #[message(id)]
+            number: u64,
+            #[message(conversation_id, display)]
+            conversation: &'a Uuid,
+            #[message(body)]
+            r#type: Vec<u8>,
+            note: String,
+        }
+    };
+    assert_snapshot("derived_struct.rs", derived(&item));
+}
+
+#[test]
+fn derived_enum() {
+    let item = quote! {
+        #[message(system = "shop", crate = company::throughline)]
+        enum Event<P> {
+            Placed(#[message(headers)] Traced<P>, #[message(id)] u64),
+            #[message(no_context, destination = "ticks")]
+            Tick,
+        }
+    };
+    assert_snapshot("derived_enum.rs", derived(&item));
+}
+
+#[test]
+fn derived_mistake() {
+    let item = quote! {
+        struct Job<H> {
+            #[message(haeders)]
+            headers: H,
+        }
+    };
+    assert_snapshot("derived_mistake.rs", derived(&item));
 }
 
 #[test]

@@ -20,6 +20,33 @@ mod task;
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;
 
+/// Values for the facts of a message: what a field has to be for [`Facts`] to be told by it.
+///
+/// ```
+/// use throughline::{Facts, fact};
+///
+/// struct Job {
+///     number: u64,
+///     customer: Option<String>,
+/// }
+///
+/// fn describe<'m>(job: &'m Job, facts: &mut Facts<'m>) {
+///     if let Some(number) = fact::text(&job.number) {
+///         facts.id(number);
+///     }
+///     if let Some(customer) = fact::text(&job.customer) {
+///         facts.conversation_id(customer);
+///     }
+/// }
+/// # let _ = describe;
+/// ```
+pub mod fact {
+    pub use crate::carrier::fact_values::{
+        Always, Body, Count, Displayed, Sometimes, Text, Time, count, display, size, text, time,
+        unix_ms,
+    };
+}
+
 /// Values for the fields of a span: see [`Value`].
 pub mod field {
     pub use crate::span::{FieldValue, Value, debug, display, empty, value};
@@ -41,4 +68,4 @@ pub use span::{ActiveSpan, Run, Site, Value, record};
 pub use task::{RunTask, Task, TaskFn, TaskFuture, task};
 #[cfg(feature = "macros")]
 #[cfg_attr(docsrs, doc(cfg(feature = "macros")))]
-pub use throughline_macros::{async_consumer, async_producer, async_task};
+pub use throughline_macros::{Message, MessageMut, async_consumer, async_producer, async_task};

@@ -481,6 +481,7 @@ mod tests {
             _A,
             B,
         }
+        #[allow(clippy::needless_pass_by_value, reason = "reads better")]
         fn told<T>(value: T) -> Outcome {
             Outcome::of_anything(&value)
         }

@@ -1,5 +1,6 @@
 //! The only door for generated code. Not part of the public API.
 
+pub use crate::carrier::{Facts, HeaderReader, Message, MessageMut, TraceContext};
 pub use crate::consumer::{UnstartedSpan, consume};
 pub use crate::outcome::probe;
 pub use crate::producer::{Existing, produce};
@@ -7,7 +8,7 @@ pub use crate::span::ActiveSpan;
 #[cfg(feature = "tracing")]
 pub use crate::span::failure;
 pub use crate::task::task;
-pub use crate::{field, outcome, site};
+pub use crate::{fact, field, outcome, site};
 
 /// What a function returns, by a way that names `!` too: after an arrow.
 pub trait Returns {

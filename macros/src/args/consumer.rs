@@ -8,8 +8,8 @@ use quote::quote;
 use syn::{Expr, Ident, Lit, Token, parse::ParseStream};
 
 use super::{
-    Common, Given, Options, Read, bare, duration, literal, place, set_once, stands_alone, truth,
-    value, wrong_kind,
+    Common, Given, Options, Read, SpanOptions, bare, duration, literal, place, set_once,
+    stands_alone, truth, value, wrong_kind,
 };
 
 /// What `#[async_consumer(..)]` was told.
@@ -143,10 +143,6 @@ impl Options for ConsumerOptions {
         Some(read)
     }
 
-    fn common(&self) -> &Common {
-        &self.common
-    }
-
     fn advice(key: &str) -> Option<&'static str> {
         match key {
             "into" => {
@@ -163,6 +159,12 @@ impl Options for ConsumerOptions {
             ),
             _ => None,
         }
+    }
+}
+
+impl SpanOptions for ConsumerOptions {
+    fn common(&self) -> &Common {
+        &self.common
     }
 }
 

@@ -33,17 +33,21 @@ pub(crate) trait Options: Default {
     /// Reads the option `key`, whose name has been read, if it is one of this macro's.
     fn read(&mut self, key: &Ident, input: ParseStream<'_>) -> Read;
 
-    /// Those shared by all macros.
-    fn common(&self) -> &Common;
-
     /// What to say of a name that isn't an option here but is elsewhere, or was meant to be something else.
     fn advice(key: &str) -> Option<&'static str>;
 }
 
+/// The options of a macro that makes a span.
+pub(crate) trait SpanOptions: Options {
+    /// Those shared by all of them.
+    fn common(&self) -> &Common;
+}
+
 /// What became of an option: its name may be unknown (`None`), its value wrong.
-type Read = Option<syn::Result<()>>;
+pub(crate) type Read = Option<syn::Result<()>>;
 
 /// Options as far as they could be read.
+#[derive(Default)]
 pub(crate) struct Parsed<O> {
     pub(crate) options: O,
     pub(crate) mistakes: Mistakes,
@@ -88,26 +92,37 @@ pub(crate) enum FailureEvent {
 
 /// Reads all options there are, and gathers what is wrong with them.
 pub(crate) fn parse<O: Options>(tokens: TokenStream) -> Parsed<O> {
-    let mut parsed =
-        Parsed { options: O::default(), mistakes: Mistakes::default(), misread: false };
-    let read_all = |input: ParseStream<'_>| {
-        while !input.is_empty() {
-            if let Err(mistake) = read_one(&mut parsed, input) {
-                parsed.mistakes.push(mistake);
-                parsed.misread = true;
-                skip_option(input);
-            }
-            if !input.is_empty() {
-                input.parse::<Token![,]>()?;
-            }
-        }
-        Ok(())
-    };
-    if let Err(mistake) = read_all.parse2(tokens) {
-        parsed.mistakes.push(mistake);
-        parsed.misread = true;
+    let mut parsed = Parsed::default();
+    let read = |input: ParseStream<'_>| read_all(&mut parsed, input);
+    if let Err(mistake) = read.parse2(tokens) {
+        parsed.misread(mistake);
     }
     parsed
+}
+
+impl<O> Parsed<O> {
+    /// Notes a mistake that may hide an option.
+    pub(crate) fn misread(&mut self, mistake: syn::Error) {
+        self.mistakes.push(mistake);
+        self.misread = true;
+    }
+}
+
+/// Goes on after a mistake, to the end of the options or to what can't be told from the next one.
+pub(crate) fn read_all<O: Options>(
+    parsed: &mut Parsed<O>,
+    input: ParseStream<'_>,
+) -> syn::Result<()> {
+    while !input.is_empty() {
+        if let Err(mistake) = read_one(parsed, input) {
+            parsed.misread(mistake);
+            skip_option(input);
+        }
+        if !input.is_empty() {
+            input.parse::<Token![,]>()?;
+        }
+    }
+    Ok(())
 }
 
 fn read_one<O: Options>(parsed: &mut Parsed<O>, input: ParseStream<'_>) -> syn::Result<()> {
@@ -191,7 +206,7 @@ fn skip_option(input: ParseStream<'_>) {
 }
 
 /// Keeps the first value of an option and refuses a second one.
-fn set_once<T>(slot: &mut Option<Given<T>>, key: &Ident, value: T) -> syn::Result<()> {
+pub(crate) fn set_once<T>(slot: &mut Option<Given<T>>, key: &Ident, value: T) -> syn::Result<()> {
     if slot.is_some() {
         return Err(syn::Error::new(key.span(), format!("`{key}` is given twice: keep one")));
     }
@@ -200,7 +215,7 @@ fn set_once<T>(slot: &mut Option<Given<T>>, key: &Ident, value: T) -> syn::Resul
 }
 
 /// An option that is a word by itself.
-fn stands_alone(key: &Ident, input: ParseStream<'_>) -> syn::Result<()> {
+pub(crate) fn stands_alone(key: &Ident, input: ParseStream<'_>) -> syn::Result<()> {
     if input.peek(Token![=]) || input.peek(Paren) {
         return Err(syn::Error::new(
             key.span(),
@@ -271,7 +286,7 @@ fn literal(expr: &Expr) -> Option<&Lit> {
     }
 }
 
-fn text(key: &Ident, input: ParseStream<'_>, example: &str) -> syn::Result<Text> {
+pub(crate) fn text(key: &Ident, input: ParseStream<'_>, example: &str) -> syn::Result<Text> {
     let value = value(key, input, example)?;
     match literal(&value) {
         Some(Lit::Str(literal)) => Ok(Text::Literal(literal.clone())),
@@ -318,19 +333,12 @@ impl Common {
 
     /// The path of something in the runtime crate, as the function's body sees it.
     pub(crate) fn runtime(&self, item: &str) -> TokenStream {
-        let item = Ident::new(item, Span::mixed_site());
-        if self.runtime.is_some() {
-            quote_spanned!(Span::mixed_site()=> __throughline::#item)
-        } else {
-            quote_spanned!(Span::mixed_site()=> ::throughline::#item)
-        }
+        in_runtime(self.runtime.as_ref(), item)
     }
 
-    /// Where the user has said which crate the runtime is: an import, so that a wrong path is told once, where it stands.
+    /// What `in_runtime` needs in the function's body.
     pub(crate) fn import(&self) -> Option<TokenStream> {
-        let path = &self.runtime.as_ref()?.value;
-        let private = Ident::new("private", path.span());
-        Some(quote_spanned!(Span::mixed_site()=> use #path::#private as __throughline;))
+        import(self.runtime.as_ref())
     }
 
     /// The path of one of the attributes.
@@ -349,6 +357,23 @@ impl Common {
     pub(crate) fn texts(&self) -> impl Iterator<Item = &Given<Text>> {
         [&self.name, &self.system, &self.destination, &self.operation].into_iter().flatten()
     }
+}
+
+/// The path of something in the runtime crate, as it is seen beside `import`.
+pub(crate) fn in_runtime(runtime: Option<&Given<Path>>, item: &str) -> TokenStream {
+    let item = Ident::new(item, Span::mixed_site());
+    if runtime.is_some() {
+        quote_spanned!(Span::mixed_site()=> __throughline::#item)
+    } else {
+        quote_spanned!(Span::mixed_site()=> ::throughline::#item)
+    }
+}
+
+/// Where the user has said which crate the runtime is: an import, so that a wrong path is told once, where it stands.
+pub(crate) fn import(runtime: Option<&Given<Path>>) -> Option<TokenStream> {
+    let path = &runtime?.value;
+    let private = Ident::new("private", path.span());
+    Some(quote_spanned!(Span::mixed_site()=> use #path::#private as __throughline;))
 }
 
 fn level(key: &Ident, input: ParseStream<'_>) -> syn::Result<Ident> {
@@ -420,7 +445,7 @@ fn truth(key: &Ident, input: ParseStream<'_>, example: &str) -> syn::Result<Expr
     }
 }
 
-fn runtime(key: &Ident, input: ParseStream<'_>) -> syn::Result<Path> {
+pub(crate) fn runtime(key: &Ident, input: ParseStream<'_>) -> syn::Result<Path> {
     let example = "::my_framework::throughline";
     let value = value(key, input, example)?;
     match bare(&value) {

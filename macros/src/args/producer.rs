@@ -2,7 +2,10 @@
 
 use syn::{Expr, Ident, parse::ParseStream};
 
-use super::{Common, Given, Options, Read, bare, place, set_once, stands_alone, value, wrong_kind};
+use super::{
+    Common, Given, Options, Read, SpanOptions, bare, place, set_once, stands_alone, value,
+    wrong_kind,
+};
 
 /// What `#[async_producer(..)]` was told.
 #[derive(Default)]
@@ -55,10 +58,6 @@ impl Options for ProducerOptions {
         Some(read)
     }
 
-    fn common(&self) -> &Common {
-        &self.common
-    }
-
     fn advice(key: &str) -> Option<&'static str> {
         match key {
             "link" | "continue" | "ignore" | "nested" | "mode" | "relation" => Some(
@@ -72,6 +71,12 @@ impl Options for ProducerOptions {
             }
             _ => None,
         }
+    }
+}
+
+impl SpanOptions for ProducerOptions {
+    fn common(&self) -> &Common {
+        &self.common
     }
 }
 

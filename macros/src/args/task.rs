@@ -3,7 +3,7 @@
 use syn::{Ident, parse::ParseStream};
 
 use super::{
-    Common, Given, Limits, Options, Read, Relation,
+    Common, Given, Limits, Options, Read, Relation, SpanOptions,
     consumer::{mode, not_assigned},
     stands_alone,
 };
@@ -39,10 +39,6 @@ impl Options for TaskOptions {
         Some(read)
     }
 
-    fn common(&self) -> &Common {
-        &self.common
-    }
-
     fn advice(key: &str) -> Option<&'static str> {
         match key {
             "nested" => Some(
@@ -66,6 +62,12 @@ impl Options for TaskOptions {
             }
             _ => None,
         }
+    }
+}
+
+impl SpanOptions for TaskOptions {
+    fn common(&self) -> &Common {
+        &self.common
     }
 }
 

@@ -1,6 +1,6 @@
 //! The builder's calls that describe the span.
 
-use proc_macro2::{Ident, TokenStream, TokenTree};
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Expr, ExprReference, Token, spanned::Spanned as _};
 
@@ -164,14 +164,17 @@ pub(super) fn idents(tokens: TokenStream) -> Vec<Ident> {
 
 /// `&expr`, or `&mut expr`, with the parentheses it may need.
 pub(super) fn reference(mutability: Option<Token![mut]>, expr: &Expr) -> TokenStream {
+    reference_at(mixed_at(expr.span()), mutability, expr)
+}
+
+/// The same, with the place of `&`.
+pub(crate) fn reference_at(
+    span: Span,
+    mutability: Option<Token![mut]>,
+    expr: &Expr,
+) -> TokenStream {
     // The compiler forgets invisible delimiters, and `&` would take hold of the first operand alone.
-    let expr = args::bare(expr).clone();
-    let span = mixed_at(expr.span());
-    ExprReference {
-        attrs: Vec::new(),
-        and_token: Token![&](span),
-        mutability,
-        expr: Box::new(expr),
-    }
-    .into_token_stream()
+    let expr = Box::new(args::bare(expr).clone());
+    ExprReference { attrs: Vec::new(), and_token: Token![&](span), mutability, expr }
+        .into_token_stream()
 }

@@ -19,6 +19,7 @@ use crate::{
 };
 use binding::Bound;
 use body::Start;
+pub(crate) use described::reference_at;
 
 // Input:
 //     #[async_consumer(continue, destination = "orders", fields(order.id = %msg.id))]
@@ -141,7 +142,7 @@ pub(crate) fn task(options: TokenStream, item: TokenStream) -> TokenStream {
 }
 
 /// Our names can't be seen from the user's code, nor theirs be taken for ours.
-fn mixed() -> Span {
+pub(crate) fn mixed() -> Span {
     Span::mixed_site()
 }
 
@@ -187,7 +188,7 @@ fn literal(text: &Text) -> Option<String> {
 }
 
 /// The spans of all tokens, a group's as its two delimiters.
-fn ends(tokens: TokenStream) -> Box<dyn Iterator<Item = Span>> {
+pub(crate) fn ends(tokens: TokenStream) -> Box<dyn Iterator<Item = Span>> {
     Box::new(tokens.into_iter().flat_map(|tree| match tree {
         TokenTree::Group(group) if group.delimiter() == proc_macro2::Delimiter::None => {
             ends(group.stream())

@@ -4,8 +4,25 @@ use super::{Facts, HeaderReader};
 
 /// Something whose trace context and facts can be read: what a handler receives.
 ///
-/// Implement it for your own message type by pushing the headers it has into the reader, in one
-/// pass. Only what bears on tracing is kept; the rest costs a comparison each.
+/// For your own message type, derive it and mark the fields:
+///
+/// ```
+/// # #[cfg(feature = "macros")] {
+/// use throughline::Message;
+///
+/// #[derive(Message)]
+/// #[message(destination = "jobs")]
+/// struct Job {
+///     #[message(id)]
+///     id: u64,
+///     #[message(headers)]
+///     headers: Vec<(String, Vec<u8>)>,
+/// }
+/// # }
+/// ```
+///
+/// Or implement it by pushing the headers it has into the reader, in one pass. Only what bears on
+/// tracing is kept; the rest costs a comparison each.
 ///
 /// ```
 /// use throughline::{Facts, HeaderReader, Message};
@@ -44,7 +61,7 @@ use super::{Facts, HeaderReader};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not carry trace context",
     label = "no headers can be read from this type",
-    note = "for a type of your own, implement `throughline::Message`, or wrap the payload in `throughline::Traced<T>` where it is sent",
+    note = "for a type of your own, derive or implement `throughline::Message`, or wrap the payload in `throughline::Traced<T>` where it is sent",
     note = "for a broker client's message type, enable throughline's feature for that client",
     note = "where the headers are only a part of the arguments, point at them: `from = &arg.headers`"
 )]
@@ -60,6 +77,8 @@ pub trait Message {
 
 /// A message whose headers can be written: what a producer sends.
 ///
+/// For your own message type, derive it beside [`Message`], or implement it.
+///
 /// Names arrive in lower case. Writing replaces: a header of that name in any other casing is
 /// gone afterwards. An empty value is never written.
 ///
@@ -74,7 +93,7 @@ pub trait Message {
 #[diagnostic::on_unimplemented(
     message = "trace context can't be written into `{Self}`",
     label = "no headers can be written to this type",
-    note = "for a type of your own, implement `throughline::MessageMut`, or send a `throughline::Traced<T>`",
+    note = "for a type of your own, derive or implement `throughline::MessageMut`, or send a `throughline::Traced<T>`",
     note = "for a broker client's message type, enable throughline's feature for that client",
     note = "where the headers are only a part of the arguments, point at them: `into = &mut arg.headers`",
     note = "several messages are published one by one: each has a context of its own"

@@ -3,6 +3,7 @@
 mod batch;
 mod captured;
 mod context;
+pub(crate) mod fact_values;
 mod facts;
 pub(crate) mod hops;
 #[cfg(feature = "http")]

@@ -27,7 +27,7 @@ pub struct AnyNumber(());
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not carry trace context",
     label = "no headers can be read from this type",
-    note = "for a type of your own, implement `throughline::Message`, or wrap the payload in `throughline::Traced<T>` where it is sent",
+    note = "for a type of your own, derive or implement `throughline::Message`, or wrap the payload in `throughline::Traced<T>` where it is sent",
     note = "for a broker client's message type, enable throughline's feature for that client",
     note = "where the headers are only a part of the arguments, point at them: `from = &arg.headers`"
 )]

@@ -16,7 +16,7 @@ use crate::relation::{MAX_LINKS, Origins};
 #[diagnostic::on_unimplemented(
     message = "trace context can't be written into `{Self}`",
     label = "no headers can be written to this type",
-    note = "for a type of your own, implement `throughline::MessageMut`, or send a `throughline::Traced<T>`",
+    note = "for a type of your own, derive or implement `throughline::MessageMut`, or send a `throughline::Traced<T>`",
     note = "for a broker client's message type, enable throughline's feature for that client",
     note = "where the headers are only a part of the arguments, point at them: `into = &mut arg.headers`"
 )]

@@ -6,7 +6,7 @@
 use std::sync::mpsc::{SendError, Sender};
 
 use company::handler;
-use company::throughline::{async_consumer, async_producer, Traced};
+use company::throughline::{async_consumer, async_producer, Message, MessageMut, Traced};
 
 /// What the service handles.
 #[derive(Debug, Clone)]
@@ -63,6 +63,30 @@ handler! {
     }
 }
 
+/// What another service asks for.
+#[derive(Debug, Message, MessageMut)]
+#[message(system = "company_bus", destination = "refunds", crate = company::throughline)]
+pub struct Refund {
+    /// As they came over the bus.
+    #[message(headers)]
+    pub headers: Vec<(String, String)>,
+    /// The order's number.
+    #[message(conversation_id)]
+    pub order: u32,
+}
+
+/// Asks for a refund.
+#[async_producer(crate = company::throughline)]
+pub fn ask_back(refund: Refund) -> Refund {
+    refund
+}
+
+/// Gives the money back.
+#[async_consumer(continue, crate = company::throughline)]
+pub async fn pay_back(refund: Refund) -> u32 {
+    refund.order
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc::channel;
@@ -112,5 +136,19 @@ mod tests {
     async fn a_failure_shows() {
         let traces = testing::capture(async { charge_card(published("")).await }).await;
         traces.span("process orders").continues("send orders").is_error_with("no card");
+    }
+    #[tokio::test]
+    async fn a_message_of_its_own_is_derived() {
+        let traces = testing::capture(async {
+            let refund = ask_back(Refund { headers: Vec::new(), order: 7 });
+            pay_back(refund).await;
+        })
+        .await;
+
+        traces
+            .span("process refunds")
+            .continues("send refunds")
+            .has_attribute("messaging.system", "company_bus")
+            .has_attribute("messaging.message.conversation_id", "7");
     }
 }

@@ -1,0 +1,14 @@
+#![allow(dead_code, unused)]
+use throughline::{Message, MessageMut, Traced, async_consumer, async_producer};
+
+#[derive(Message)]
+struct Job {
+    #[message(headers)]
+    headers: Vec<(String, String)>,
+    #[message(display)]
+    id: u8,
+    #[message(attempt, display)]
+    attempt: u8,
+}
+
+fn main() {}

@@ -1,0 +1,12 @@
+#![allow(dead_code, unused)]
+use throughline::{Message, MessageMut, Traced, async_consumer, async_producer};
+
+#[derive(Message)]
+struct Job {
+    #[message(headers)]
+    headers: Vec<(String, String)>,
+    #[message(headers)]
+    context: Traced<u8>,
+}
+
+fn main() {}

@@ -1,0 +1,7 @@
+#![allow(dead_code, unused)]
+use throughline::{Message, MessageMut, Traced, async_consumer, async_producer};
+
+#[derive(Message)]
+struct Job;
+
+fn main() {}

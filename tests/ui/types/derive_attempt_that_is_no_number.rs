@@ -1,0 +1,12 @@
+#![allow(dead_code, unused)]
+use throughline::{Message, MessageMut, Traced, async_consumer, async_producer};
+
+#[derive(Message)]
+struct Job {
+    #[message(headers)]
+    headers: Traced<u8>,
+    #[message(attempt)]
+    attempt: String,
+}
+
+fn main() {}
