@@ -2,6 +2,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod carrier;
+mod client;
 mod consumer;
 mod operation;
 mod outcome;
@@ -56,13 +57,14 @@ pub use carrier::{
     Batch, BatchMut, Facts, HeaderReader, HeaderValue, Message, MessageMut, Repeats, TraceContext,
     Traced,
 };
+pub use client::{Polled, Receiving, Settling, receive, settle};
 pub use consumer::{
     AnyNumber, Consumer, Many, One, Receive, TakenBy, UnstartedSpan, consume,
     handled_by_current_span,
 };
 pub use outcome::{DebuggedFailure, DisplayedFailure, IntoOutcome, Outcome};
 pub use process::Step;
-pub use producer::{Existing, Producer, Publish, produce};
+pub use producer::{Existing, Producer, Publish, create, produce};
 pub use relation::Relation;
 pub use span::{ActiveSpan, Run, Site, Value, record};
 pub use task::{RunTask, Task, TaskFn, TaskFuture, task};

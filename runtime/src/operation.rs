@@ -54,6 +54,12 @@ impl Operation {
     }
 }
 
+/// The attribute that tells one function from another, where there is one and not only a name.
+pub(crate) fn function(site: Site) -> Option<KeyValue> {
+    let is_known = site.qualified_function != site.function;
+    is_known.then(|| KeyValue::new(key::FUNCTION_NAME, site.qualified_function))
+}
+
 /// A link to each of the origins, up to so many: with what their messages tell where `all` differ.
 pub(crate) fn links_to(origins: &Origins<'_>, all: &Agreement<'_>, at_most: usize) -> Vec<Link> {
     let link = |origin: &Origin<'_>| {

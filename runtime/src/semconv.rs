@@ -49,6 +49,9 @@ pub(crate) mod key {
 pub(crate) mod operation {
     pub(crate) const PROCESS: &str = "process";
     pub(crate) const SEND: &str = "send";
+    pub(crate) const CREATE: &str = "create";
+    pub(crate) const RECEIVE: &str = "receive";
+    pub(crate) const SETTLE: &str = "settle";
 }
 
 /// Values of `throughline.outcome.name` that are ours.
@@ -82,6 +85,9 @@ pub(crate) mod error_type {
 pub(crate) mod event {
     pub(crate) const PROCESS_EXCEPTION: &str = "messaging.process.exception";
     pub(crate) const SEND_EXCEPTION: &str = "messaging.send.exception";
+    pub(crate) const CREATE_EXCEPTION: &str = "messaging.create.exception";
+    pub(crate) const RECEIVE_EXCEPTION: &str = "messaging.receive.exception";
+    pub(crate) const SETTLE_EXCEPTION: &str = "messaging.settle.exception";
     pub(crate) const EXCEPTION: &str = "exception";
     pub(crate) const EXCEPTION_TYPE: &str = "exception.type";
     pub(crate) const EXCEPTION_MESSAGE: &str = "exception.message";

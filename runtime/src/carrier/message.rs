@@ -69,6 +69,12 @@ pub trait Message {
     /// Pushes every header the message has into `reader`.
     fn headers<'m>(&'m self, reader: &mut HeaderReader<'m>);
 
+    /// Whether there is a message at all: `None` is a message that is not there.
+    #[doc(hidden)]
+    fn is_there(&self) -> bool {
+        true
+    }
+
     /// Says what the message knows about itself: destination, id, size in bytes, and so on.
     fn describe<'m>(&'m self, facts: &mut Facts<'m>) {
         let _ = facts;

@@ -14,6 +14,10 @@ macro_rules! message_behind_a_pointer {
                 (**self).headers(reader);
             }
 
+            fn is_there(&self) -> bool {
+                (**self).is_there()
+            }
+
             fn describe<'m>(&'m self, facts: &mut Facts<'m>) {
                 (**self).describe(facts);
             }
@@ -57,6 +61,10 @@ impl<M: Message + ToOwned + ?Sized> Message for Cow<'_, M> {
 }
 
 impl<M: Message> Message for Option<M> {
+    fn is_there(&self) -> bool {
+        self.as_ref().is_some_and(Message::is_there)
+    }
+
     fn headers<'m>(&'m self, reader: &mut HeaderReader<'m>) {
         if let Some(message) = self {
             message.headers(reader);

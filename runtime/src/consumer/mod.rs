@@ -13,7 +13,7 @@ use opentelemetry::trace::{Link, SpanContext, SpanKind, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
 
 pub use received::{AnyNumber, Many, One, Receive, TakenBy};
-use received::{Received, Wanted};
+pub(crate) use received::{Received, Wanted};
 pub use unstarted::UnstartedSpan;
 
 use crate::carrier::hops;

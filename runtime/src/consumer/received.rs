@@ -56,8 +56,8 @@ impl<B: Batch + ?Sized> Receive<Many> for B {
 #[doc(hidden)]
 #[derive(Debug, Clone, Copy)]
 pub struct Wanted<'w> {
-    pub(super) max_links: usize,
-    pub(super) headers: &'w [&'w str],
+    pub(crate) max_links: usize,
+    pub(crate) headers: &'w [&'w str],
 }
 
 /// A number of messages that a handler takes: [`AnyNumber`] takes both, [`One`] a single message.
@@ -78,13 +78,13 @@ impl TakenBy<AnyNumber> for Many {}
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Received<'m> {
-    pub(super) origins: Origins<'m>,
-    pub(super) facts: Agreement<'m>,
+    pub(crate) origins: Origins<'m>,
+    pub(crate) facts: Agreement<'m>,
     /// Of a single message.
-    pub(super) context: TraceContext,
-    pub(super) batch_size: Option<usize>,
+    pub(crate) context: TraceContext,
+    pub(crate) batch_size: Option<usize>,
     /// Attempts to handle these messages that failed, each once.
-    pub(super) attempts: Vec<SpanContext>,
+    pub(crate) attempts: Vec<SpanContext>,
     agreed_baggage: Option<Vec<Entry>>,
 }
 
@@ -102,8 +102,18 @@ impl<'m> Received<'m> {
         }
     }
 
+    /// No message at all.
+    pub(crate) fn none() -> Self {
+        Self::nothing(Wanted { max_links: 0, headers: &[] }, None)
+    }
+
+    /// A poll that brought nothing.
+    pub(crate) fn none_of_a_batch() -> Self {
+        Self::nothing(Wanted { max_links: 0, headers: &[] }, Some(0))
+    }
+
     /// As it is when the messages themselves are gone.
-    pub(super) fn into_owned(self) -> Received<'static> {
+    pub(crate) fn into_owned(self) -> Received<'static> {
         let Self { origins, facts, context, batch_size, attempts, agreed_baggage } = self;
         Received {
             origins: origins.into_owned(),
@@ -149,13 +159,13 @@ impl<'m> Received<'m> {
     }
 
     /// A single message, as far as it can be told from others.
-    pub(super) fn message_id(&self) -> Option<MessageId> {
+    pub(crate) fn message_id(&self) -> Option<MessageId> {
         let origin = self.origins.iter().next().map(|origin| &origin.context);
         self.batch_size.is_none().then(|| MessageId::new(origin, self.facts.message_id()))
     }
 
     /// What the handler is started by.
-    pub(super) fn running(&self) -> Running {
+    pub(crate) fn running(&self) -> Running {
         match self.message_id() {
             Some(message) => Running::Message(message),
             None => Running::batch(self.origins.iter().map(|origin| &origin.context)),
@@ -163,7 +173,7 @@ impl<'m> Received<'m> {
     }
 
     /// How a single message was sent.
-    pub(super) fn sending(&self) -> Sending {
+    pub(crate) fn sending(&self) -> Sending {
         if self.batch_size.is_some() {
             return Sending::default();
         }
@@ -184,7 +194,7 @@ impl<'m> Received<'m> {
     }
 
     /// The message's baggage; of a batch, what all messages agree on.
-    pub(super) fn baggage(&self) -> Vec<Entry> {
+    pub(crate) fn baggage(&self) -> Vec<Entry> {
         match &self.agreed_baggage {
             Some(agreed) => agreed.clone(),
             None => entries(self.context.as_context().baggage()).collect(),
@@ -192,6 +202,6 @@ impl<'m> Received<'m> {
     }
 }
 
-pub(super) fn entries(baggage: &Baggage) -> impl Iterator<Item = Entry> {
+pub(crate) fn entries(baggage: &Baggage) -> impl Iterator<Item = Entry> {
     baggage.iter().map(|(key, value)| (key.clone(), value.clone()))
 }

@@ -37,12 +37,35 @@ use crate::span::{
 /// ```
 pub fn produce(site: impl Into<Site>) -> Producer<'static> {
     Producer {
-        operation: Operation::new(site.into()),
+        operation: Operation::new(site.into().of_a_send()),
+        is_creation: false,
         existing: None,
         new_trace: false,
         retry: false,
         fields: &[],
     }
+}
+
+/// Begins the span of a message's creation, apart from its sending: for messages that are sent
+/// together later and are to be told apart (conventions, "Create"). A message that carries a chosen
+/// context already gets no such span.
+///
+/// ```
+/// use throughline::{Outcome, Traced};
+///
+/// let mut orders = vec![Traced::new(1), Traced::new(2)];
+/// for order in &mut orders {
+///     throughline::create("new_order").destination("orders").run_sync(order, |_| ());
+/// }
+/// // Of kind CLIENT, with a link to each creation:
+/// let span = throughline::produce("publish").destination("orders").start(&mut orders);
+/// span.finish(Outcome::ok());
+/// ```
+pub fn create(site: impl Into<Site>) -> Producer<'static> {
+    let mut creation = produce("");
+    creation.operation = Operation::new(site.into().of_a_create());
+    creation.is_creation = true;
+    creation
 }
 
 /// What to do with a context that a message carries already when it is sent.
@@ -87,6 +110,7 @@ pub enum Existing {
 #[must_use = "nothing happens until it is started or run"]
 pub struct Producer<'a> {
     operation: Operation,
+    is_creation: bool,
     existing: Option<Existing>,
     new_trace: bool,
     retry: bool,
@@ -183,13 +207,14 @@ impl<'a> Producer<'a> {
         M: Publish<K> + ?Sized,
         F: Future<Output: IntoOutcome>,
     {
-        let Self { operation, existing, new_trace, retry, fields } = self;
+        let Self { operation, is_creation, existing, new_trace, retry, fields } = self;
         // Borrowed fields can't be sent to another thread, where this future may be polled.
         let fields = Plain::all(fields);
         async move {
             let mut span = {
                 let fields = &Plain::as_fields(&fields);
-                Producer { operation, existing, new_trace, retry, fields }.start(message)
+                Producer { operation, is_creation, existing, new_trace, retry, fields }
+                    .start(message)
             };
             let sending = span.run_sync(|| send(message));
             let result = span.run(sending).await;
@@ -225,19 +250,22 @@ impl<'a> Producer<'a> {
     fn draft(&self, look: &mut Look<'_, '_>, is_batch: bool, ambient: Context) -> Draft<'a> {
         let Self { operation, fields, .. } = self;
         look.facts.overrule(operation.system.clone(), operation.destination.clone());
-        let names = operation.names(operation::SEND, look.facts.destination_for_a_name());
+        let operation_type = if self.is_creation { operation::CREATE } else { operation::SEND };
+        let names = operation.names(operation_type, look.facts.destination_for_a_name());
         let mut attributes = vec![
             KeyValue::new(key::OPERATION_NAME, names.operation),
-            KeyValue::new(key::OPERATION_TYPE, operation::SEND),
+            KeyValue::new(key::OPERATION_TYPE, operation_type),
             KeyValue::new(key::FUNCTION_NAME, operation.site.qualified_function),
         ];
         attributes.extend(look.facts.attributes());
-        attributes.extend(is_batch.then(|| count(key::BATCH_MESSAGE_COUNT, look.messages)));
+        let is_counted = is_batch && !self.is_creation;
+        attributes.extend(is_counted.then(|| count(key::BATCH_MESSAGE_COUNT, look.messages)));
         // Only a span whose context goes into a message is its producer.
         let is_client = look.messages > 0 && look.messages_kept == look.messages;
         Draft {
             site: operation.site,
-            enabled: operation.enabled,
+            // A message that has a context needs none made for it.
+            enabled: operation.enabled && !(self.is_creation && is_client),
             failure_event: operation.failure_event,
             name: names.span,
             kind: if is_client { SpanKind::Client } else { SpanKind::Producer },

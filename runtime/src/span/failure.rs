@@ -26,6 +26,30 @@ pub mod send {
     pub const LEVEL: super::Level = super::Level::WARN;
 }
 
+/// Of a message's creation.
+pub mod create {
+    /// The event's name.
+    pub const NAME: &str = super::event::CREATE_EXCEPTION;
+    /// The event's level.
+    pub const LEVEL: super::Level = super::Level::WARN;
+}
+
+/// Of a poll.
+pub mod receive {
+    /// The event's name.
+    pub const NAME: &str = super::event::RECEIVE_EXCEPTION;
+    /// The event's level.
+    pub const LEVEL: super::Level = super::Level::WARN;
+}
+
+/// Of a settlement.
+pub mod settle {
+    /// The event's name.
+    pub const NAME: &str = super::event::SETTLE_EXCEPTION;
+    /// The event's level.
+    pub const LEVEL: super::Level = super::Level::WARN;
+}
+
 /// Of a task.
 pub mod task {
     /// The event's name.

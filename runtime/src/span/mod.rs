@@ -196,6 +196,17 @@ impl ActiveSpan {
         })
     }
 
+    /// Adds what was not known when the span started. Samplers don't see these links.
+    pub(crate) fn add(&mut self, links: Vec<Link>, attributes: Vec<KeyValue>) {
+        self.decide();
+        let Some(own) = &self.own else { return };
+        let span = own.span();
+        for Link { span_context, attributes, .. } in links {
+            span.add_link(span_context, attributes);
+        }
+        span.set_attributes(attributes);
+    }
+
     /// Ends the span.
     pub fn finish(mut self, outcome: Outcome) {
         self.end(outcome);

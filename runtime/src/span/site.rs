@@ -59,16 +59,47 @@ impl From<&'static str> for Site {
     }
 }
 
+/// What has only a name says in log lines what it is, and tells a failure as what it is.
+macro_rules! sites_by_name {
+    ($($of:ident: $operation:ident),+ $(,)?) => {
+        impl Site {$(
+            #[cfg(feature = "tracing")]
+            pub(crate) fn $of(self) -> Self {
+                if !self.has_only_a_name() {
+                    return self;
+                }
+                let Self { function, qualified_function, .. } = self;
+                let shared = crate::site!(
+                    operation: $operation,
+                    function: "",
+                    span: "",
+                    target: "throughline",
+                    level: INFO,
+                    fields: [],
+                );
+                Self { function, qualified_function, ..shared }
+            }
+
+            #[cfg(not(feature = "tracing"))]
+            pub(crate) fn $of(self) -> Self {
+                self
+            }
+        )+}
+    };
+}
+
+sites_by_name! {
+    of_a_task: task,
+    of_a_send: send,
+    of_a_create: create,
+    of_a_receive: receive,
+    of_a_settle: settle,
+}
+
 #[cfg(feature = "tracing")]
 impl Site {
-    /// The same for a task: what has only a name says so in log lines and tells a task's failure.
-    pub(crate) fn of_a_task(self) -> Self {
-        let has_only_a_name = std::ptr::eq(self.callsite, named().callsite);
-        if !has_only_a_name {
-            return self;
-        }
-        let Self { function, qualified_function, .. } = self;
-        Self { function, qualified_function, ..named_task() }
+    fn has_only_a_name(self) -> bool {
+        std::ptr::eq(self.callsite, named().callsite)
     }
 }
 
@@ -83,20 +114,8 @@ fn named() -> Site {
     )
 }
 
-#[cfg(feature = "tracing")]
-fn named_task() -> Site {
-    crate::site!(
-        operation: task,
-        function: "task",
-        span: "task",
-        target: "throughline",
-        level: INFO,
-        fields: [],
-    )
-}
-
-/// The [`Site`](crate::Site) of a handler, a producer or a task: what it is (`process`, `send` or
-/// `task`), function, span name, target, level and the names of its fields. See there for an
+/// The [`Site`](crate::Site) of a handler, a producer or a task: what it is (`process`, `send`,
+/// `create`, `receive`, `settle` or `task`), function, span name, target, level and the names of its fields. See there for an
 /// example.
 #[cfg(feature = "tracing")]
 #[macro_export]
@@ -154,8 +173,8 @@ macro_rules! __callsite {
     };
 }
 
-/// The [`Site`](crate::Site) of a handler, a producer or a task: what it is (`process`, `send` or
-/// `task`), function, span name, target, level and the names of its fields. See there for an
+/// The [`Site`](crate::Site) of a handler, a producer or a task: what it is (`process`, `send`,
+/// `create`, `receive`, `settle` or `task`), function, span name, target, level and the names of its fields. See there for an
 /// example.
 #[cfg(not(feature = "tracing"))]
 #[macro_export]

@@ -42,9 +42,7 @@ use crate::span::{ActiveSpan, Draft, FieldValue, Lineage, Plain, Running, Site, 
 /// # }
 /// ```
 pub fn task(site: impl Into<Site>) -> Task {
-    let site = site.into();
-    #[cfg(feature = "tracing")]
-    let site = site.of_a_task();
+    let site = site.into().of_a_task();
     // Found through `tracing` alone, a context would not know that telemetry is suppressed.
     let active = if Context::is_current_telemetry_suppressed() {
         Context::current()

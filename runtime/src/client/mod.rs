@@ -1,0 +1,247 @@
+//! What a consumer does with its broker beside handling: receiving and settling. Spans of kind CLIENT
+//! under whatever is active, with a link to the sender of each message that they are about.
+
+mod polled;
+
+use std::borrow::Cow;
+
+use opentelemetry::KeyValue;
+use opentelemetry::trace::{Link, SpanKind};
+
+pub use polled::Polled;
+
+use crate::consumer::{Receive, Received, Wanted};
+use crate::operation::{self, Operation, count, links_to};
+use crate::outcome::Outcome;
+use crate::relation::MAX_LINKS;
+use crate::semconv::{key, operation as kind};
+use crate::span::{ActiveSpan, Draft, FieldValue, Lineage, Plain, Running, Site, current_context};
+
+/// Begins the span of a poll: the application asks the broker for messages (conventions, "Receive").
+///
+/// The span links to every sender once the messages are there, which samplers don't see. A poll that
+/// brings nothing has no link, and the count 0. What a client has fetched ahead and hands out without
+/// asking the broker needs no span.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// use throughline::Traced;
+/// # let (orders, mut queue) = tokio::sync::mpsc::unbounded_channel();
+/// # orders.send(Traced::new(7)).unwrap();
+///
+/// let order: Option<Traced<u32>> =
+///     throughline::receive("poll").system("shop_queue").destination("orders").run(queue.recv()).await;
+/// # assert!(order.is_some());
+/// # }
+/// ```
+pub fn receive(site: impl Into<Site>) -> Receiving<'static> {
+    Receiving { operation: Operation::new(site.into().of_a_receive()), fields: &[] }
+}
+
+/// Begins the span of a settlement: `ack`, `nack`, `commit` (conventions, "Settle"). Its name is what
+/// the operation is called.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// use throughline::Traced;
+///
+/// async fn acknowledge() -> Result<(), std::io::Error> {
+///     Ok(()) // tell the broker
+/// }
+///
+/// let order = Traced::new(7);
+/// let told = throughline::settle("ack").destination("orders").run(&order, acknowledge()).await;
+/// # assert!(told.is_ok());
+/// # }
+/// ```
+pub fn settle(site: impl Into<Site>) -> Settling<'static> {
+    Settling { operation: Operation::new(site.into().of_a_settle()), fields: &[] }
+}
+
+/// A poll's span that is being described: see [`receive`].
+#[derive(Debug)]
+#[must_use = "nothing happens until it is run"]
+pub struct Receiving<'a> {
+    operation: Operation,
+    fields: &'a [(&'static str, FieldValue<'a>)],
+}
+
+/// A settlement's span that is being described: see [`settle`].
+#[derive(Debug)]
+#[must_use = "nothing happens until it is run"]
+pub struct Settling<'a> {
+    operation: Operation,
+    fields: &'a [(&'static str, FieldValue<'a>)],
+}
+
+impl<'a> Receiving<'a> {
+    crate::operation::setters!();
+
+    /// The user's own fields, by the names and in the order of the [`Site`].
+    pub fn fields<'b>(self, fields: &'b [(&'static str, FieldValue<'b>)]) -> Receiving<'b>
+    where
+        'a: 'b,
+    {
+        Receiving { fields, ..self }
+    }
+
+    /// Polls inside the span, which starts when the returned future is first polled. The fields are
+    /// those of now.
+    pub fn run<K, F>(self, poll: F) -> impl Future<Output = F::Output>
+    where
+        F: Future<Output: Polled<K>>,
+    {
+        let Self { operation, fields } = self;
+        let fields = Plain::all(fields);
+        async move {
+            let known = Known::of(&operation);
+            let mut span =
+                Receiving { operation, fields: &Plain::as_fields(&fields) }.draft().start();
+            let brought = span.run(poll).await;
+            known.tell_the_rest(&mut span, &brought);
+            span.finish(Outcome::of_anything(&brought));
+            brought
+        }
+    }
+
+    /// Polls inside the span.
+    ///
+    /// ```
+    /// use throughline::Traced;
+    /// # let (orders, queue) = std::sync::mpsc::channel();
+    /// # orders.send(Traced::new(7)).unwrap();
+    ///
+    /// let order = throughline::receive("poll").destination("orders").run_sync(|| queue.recv());
+    /// # assert!(order.is_ok());
+    /// ```
+    pub fn run_sync<K, R: Polled<K>>(self, poll: impl FnOnce() -> R) -> R {
+        let known = Known::of(&self.operation);
+        let mut span = self.draft().start();
+        let brought = span.run_sync(poll);
+        known.tell_the_rest(&mut span, &brought);
+        span.finish(Outcome::of_anything(&brought));
+        brought
+    }
+
+    fn draft(self) -> Draft<'a> {
+        draft(&self.operation, kind::RECEIVE, None, self.fields)
+    }
+}
+
+impl<'a> Settling<'a> {
+    crate::operation::setters!();
+
+    /// The user's own fields, by the names and in the order of the [`Site`].
+    pub fn fields<'b>(self, fields: &'b [(&'static str, FieldValue<'b>)]) -> Settling<'b>
+    where
+        'a: 'b,
+    {
+        Settling { fields, ..self }
+    }
+
+    /// Settles `messages`, one or a batch, inside the span, which starts when the returned future is
+    /// first polled. The messages are read now, and the fields are those of now.
+    pub fn run<K, M, F>(
+        self,
+        messages: &M,
+        settle: F,
+    ) -> impl Future<Output = F::Output> + use<K, M, F>
+    where
+        M: Receive<K> + ?Sized,
+        F: Future,
+    {
+        let Self { operation, fields } = self;
+        let fields = Plain::all(fields);
+        let received = messages.receive(WANTED).into_owned();
+        async move {
+            let mut span =
+                draft(&operation, kind::SETTLE, Some(received), &Plain::as_fields(&fields)).start();
+            let settled = span.run(settle).await;
+            span.finish(Outcome::of_anything(&settled));
+            settled
+        }
+    }
+
+    /// Settles `messages`, one or a batch, inside the span.
+    ///
+    /// ```
+    /// use throughline::Traced;
+    /// let orders = [Traced::new(1), Traced::new(2)];
+    /// throughline::settle("commit").destination("orders").run_sync(&orders[..], || ());
+    /// ```
+    pub fn run_sync<K, M, R>(self, messages: &M, settle: impl FnOnce() -> R) -> R
+    where
+        M: Receive<K> + ?Sized,
+    {
+        let received = messages.receive(WANTED);
+        let mut span = draft(&self.operation, kind::SETTLE, Some(received), self.fields).start();
+        let settled = span.run_sync(settle);
+        span.finish(Outcome::of_anything(&settled));
+        settled
+    }
+}
+
+const WANTED: Wanted<'static> = Wanted { max_links: MAX_LINKS, headers: &[] };
+
+/// The span of an operation that may know its messages already.
+fn draft<'a>(
+    operation: &Operation,
+    operation_type: &'static str,
+    about: Option<Received<'_>>,
+    fields: &'a [(&'static str, FieldValue<'a>)],
+) -> Draft<'a> {
+    let mut about = about.unwrap_or_else(Received::none);
+    about.facts.overrule(operation.system.clone(), operation.destination.clone());
+    // What is settled is called by what is done: `ack orders`.
+    let default = match operation_type {
+        kind::SETTLE => operation.site.function,
+        other => other,
+    };
+    let names = operation.names(default, about.facts.destination_for_a_name());
+    let mut attributes = vec![
+        KeyValue::new(key::OPERATION_NAME, names.operation),
+        KeyValue::new(key::OPERATION_TYPE, operation_type),
+    ];
+    attributes.extend(operation::function(operation.site));
+    attributes.extend(about.facts.attributes());
+    attributes.extend(about.batch_size.map(|size| count(key::BATCH_MESSAGE_COUNT, size)));
+    Draft {
+        site: operation.site,
+        enabled: operation.enabled,
+        failure_event: operation.failure_event,
+        name: names.span,
+        kind: SpanKind::Client,
+        parent: current_context(),
+        lineage: Lineage::Contextual,
+        links: links_to(&about.origins, &about.facts, MAX_LINKS),
+        attributes,
+        fields,
+        running: Running::default(),
+    }
+}
+
+/// What a poll's span has told before the messages were there: a second time it would be exported
+/// twice.
+struct Known {
+    system: bool,
+    destination: bool,
+}
+
+impl Known {
+    fn of(operation: &Operation) -> Self {
+        Self { system: operation.system.is_some(), destination: operation.destination.is_some() }
+    }
+
+    fn tell_the_rest<K>(&self, span: &mut ActiveSpan, brought: &impl Polled<K>) {
+        let Some(received) = brought.polled(WANTED) else { return };
+        let links: Vec<Link> = links_to(&received.origins, &received.facts, MAX_LINKS);
+        let is_new = |attribute: &KeyValue| match attribute.key.as_str() {
+            key::SYSTEM => !self.system,
+            key::DESTINATION_NAME | key::DESTINATION_TEMPLATE => !self.destination,
+            _ => true,
+        };
+        let mut attributes: Vec<KeyValue> = received.facts.attributes().filter(is_new).collect();
+        attributes.extend(received.batch_size.map(|size| count(key::BATCH_MESSAGE_COUNT, size)));
+        span.add(links, attributes);
+    }
+}

@@ -1,0 +1,47 @@
+//! What a poll can bring.
+
+use std::fmt;
+
+use crate::carrier::{Batch, Message};
+use crate::consumer::{Many, One, Receive, Received, Wanted};
+
+/// A message, a batch, an `Option` of a message, or a `Result` of one of these: what a poll brings.
+/// `Number` is inferred.
+///
+/// Implemented for every [`Message`] and every [`Batch`]; there is nothing to implement here.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not what a poll brings",
+    label = "neither a message nor a batch, an `Option` or a `Result` of one",
+    note = "for a message type of your own, derive or implement `throughline::Message`"
+)]
+pub trait Polled<Number> {
+    #[doc(hidden)]
+    fn polled<'m>(&'m self, wanted: Wanted<'m>) -> Option<Received<'m>>;
+}
+
+/// What may have failed: the marker by which it is told from what can't.
+pub struct Fallible<Number>(std::marker::PhantomData<Number>);
+
+impl<Number> fmt::Debug for Fallible<Number> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Fallible")
+    }
+}
+
+impl<M: Message + ?Sized> Polled<One> for M {
+    fn polled<'m>(&'m self, wanted: Wanted<'m>) -> Option<Received<'m>> {
+        Some(if self.is_there() { self.receive(wanted) } else { Received::none_of_a_batch() })
+    }
+}
+
+impl<B: Batch + ?Sized> Polled<Many> for B {
+    fn polled<'m>(&'m self, wanted: Wanted<'m>) -> Option<Received<'m>> {
+        Some(self.receive(wanted))
+    }
+}
+
+impl<T: Polled<Number>, E, Number> Polled<Fallible<Number>> for Result<T, E> {
+    fn polled<'m>(&'m self, wanted: Wanted<'m>) -> Option<Received<'m>> {
+        self.as_ref().ok().and_then(|brought| brought.polled(wanted))
+    }
+}
