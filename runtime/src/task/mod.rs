@@ -179,7 +179,7 @@ impl Task {
     pub fn start_with(self, fields: &[(&'static str, FieldValue<'_>)]) -> ActiveSpan {
         let caller = self.caller.as_context();
         if caller.is_telemetry_suppressed() {
-            // Nor is what is called there to be traced elsewhere.
+            // What is called where nothing is traced is not traced elsewhere either.
             return ActiveSpan::passing_through(Some(caller.clone()));
         }
         let placement = self.relation.place_task(caller.span().span_context());
