@@ -432,7 +432,7 @@ mod tests {
 
         struct Silent;
         type Boxed = Box<dyn std::error::Error + Send + Sync>;
-        type Large = Result<HashMap<(u8, u8), fn(u8, u8) -> Option<u8>>, ParseIntError>;
+        type Large = Result<HashMap<fn(u8, u8) -> u8, (u8, [u8; 2])>, ParseIntError>;
         enum Third {
             _A,
             B,
