@@ -20,10 +20,8 @@ pin_project! {
 
     impl<F> PinnedDrop for Run<'_, F> {
         fn drop(this: Pin<&mut Self>) {
-            let mut this = this.project();
-            if this.future.is_some() {
-                this.span.enter_with(|_| this.future.set(None));
-            }
+            let this = this.project();
+            this.span.drop_inside(this.future);
         }
     }
 }
@@ -38,20 +36,39 @@ impl<F: Future> Future for Run<'_, F> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<F::Output> {
-        let mut this = self.project();
-        this.span.enter_with(|panicked| {
-            let Some(future) = this.future.as_mut().as_pin_mut() else {
+        let this = self.project();
+        this.span.poll_inside(this.future, task)
+    }
+}
+
+/// For a future that keeps the span and what runs in it side by side.
+impl ActiveSpan {
+    /// Polls the future, if there is one, and drops it when it has given its result.
+    pub(crate) fn poll_inside<F: Future>(
+        &mut self,
+        mut future: Pin<&mut Option<F>>,
+        task: &mut Context<'_>,
+    ) -> Poll<F::Output> {
+        self.enter_with(|panicked| {
+            let Some(running) = future.as_mut().as_pin_mut() else {
                 return Poll::Pending; // it has given its result already
             };
             let mark = MarkPanic::armed(panicked);
-            let polled = future.poll(task);
+            let polled = running.poll(task);
             if polled.is_ready() {
                 // What the future still holds is dropped inside the span as well.
-                this.future.set(None);
+                future.set(None);
             }
             mark.disarm();
             polled
         })
+    }
+
+    /// Drops the future, if there is one.
+    pub(crate) fn drop_inside<F>(&mut self, mut future: Pin<&mut Option<F>>) {
+        if future.is_some() {
+            self.enter_with(|_| future.set(None));
+        }
     }
 }
 
