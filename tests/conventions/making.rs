@@ -130,7 +130,7 @@ impl Making {
                 self.created();
                 self.received();
                 self.settled();
-                self.called();
+                called();
                 let origin = TraceContext::begin("approval");
                 origin.add_step("approve");
                 Ok::<_, String>(())
@@ -223,14 +223,6 @@ impl Making {
         }
     }
 
-    fn called(&self) {
-        for relation in [Relation::LINK, Relation::CONTINUE, Relation::CONTINUE.max_hops(0)] {
-            let _ = task(relation, Ok(()));
-            let _ = task(relation, Err("refused".to_owned()));
-        }
-        throughline::task("task").run_sync(|| Settled);
-    }
-
     fn created(&self) {
         throughline::create("order").run_sync(&mut self.just_sent(&[]), |_| Settled);
         for result in [Ok(()), Err("no memory")] {
@@ -286,6 +278,14 @@ impl Making {
         settle().run_sync(&just_sent, || ());
         settle().run_sync(&batch[1], || Err::<(), _>("no broker")).ok();
     }
+}
+
+fn called() {
+    for relation in [Relation::LINK, Relation::CONTINUE, Relation::CONTINUE.max_hops(0)] {
+        let _ = task(relation, Ok(()));
+        let _ = task(relation, Err("refused".to_owned()));
+    }
+    throughline::task("task").run_sync(|| Settled);
 }
 
 /// The spans that are told a system, and those that are told none, in both worlds.

@@ -112,9 +112,12 @@ fn it_names_every_value_of_ours() {
     }
 }
 
-/// Each event with its level, and the fields of all.
+/// Each event with its level.
+type Events = BTreeSet<(String, String)>;
+
+/// The events, and the fields of all.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<(BTreeSet<(String, String)>, BTreeSet<String>)>>);
+struct Log(Arc<Mutex<(Events, BTreeSet<String>)>>);
 
 impl<S: tracing::Subscriber> Layer<S> for Log {
     fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {

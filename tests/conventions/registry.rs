@@ -46,17 +46,14 @@ fn what_is_ours_is_declared_with_its_type_and_its_values() {
             let (id, (of_type, values)) = id
                 .and_then(|id| declared.get_key_value(id))
                 .unwrap_or_else(|| panic!("{key} is not declared"));
-            match of_type {
-                Some(of_type) => {
-                    let of_each = of_type.strip_prefix("template[");
-                    let of_each = of_each.and_then(|it| it.strip_suffix(']'));
-                    assert_eq!(type_of(&attribute.value), of_each.unwrap_or(of_type), "{key}");
-                }
-                None => {
-                    let value = attribute.value.as_str().into_owned();
-                    assert!(values.contains(value.as_str()), "{key} = {value}");
-                    seen.insert(format!("{id} = {value}"));
-                }
+            if let Some(of_type) = of_type {
+                let of_each = of_type.strip_prefix("template[");
+                let of_each = of_each.and_then(|it| it.strip_suffix(']'));
+                assert_eq!(type_of(&attribute.value), of_each.unwrap_or(of_type), "{key}");
+            } else {
+                let value = attribute.value.as_str().into_owned();
+                assert!(values.contains(value.as_str()), "{key} = {value}");
+                seen.insert(format!("{id} = {value}"));
             }
             seen.insert((*id).to_owned());
         }
