@@ -72,6 +72,12 @@ pub(crate) fn links_to(origins: &Origins<'_>, all: &Agreement<'_>, at_most: usiz
     origins.iter().take(at_most).map(link).collect()
 }
 
+/// How many of the origins have no link then.
+pub(crate) fn left_out(origins: &Origins<'_>, at_most: usize) -> Option<KeyValue> {
+    let left_out = origins.distinct().saturating_sub(at_most);
+    (left_out > 0).then(|| count(key::LINKS_LEFT_OUT, left_out))
+}
+
 pub(crate) fn count(key: &'static str, count: usize) -> KeyValue {
     KeyValue::new(key, i64::try_from(count).unwrap_or(i64::MAX))
 }

@@ -11,7 +11,7 @@ use opentelemetry::trace::{Link, SpanKind};
 pub use polled::Polled;
 
 use crate::consumer::{Receive, Received, Wanted};
-use crate::operation::{self, Operation, count, links_to};
+use crate::operation::{self, Operation, count, left_out, links_to};
 use crate::outcome::Outcome;
 use crate::relation::MAX_LINKS;
 use crate::semconv::{key, operation as kind};
@@ -39,7 +39,7 @@ pub fn receive(site: impl Into<Site>) -> Receiving<'static> {
 }
 
 /// Begins the span of a settlement: `ack`, `nack`, `commit` (conventions, "Settle"). Its name is what
-/// the operation is called.
+/// the operation is called. An `Err` makes it an error, whatever else the settlement may yield.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
@@ -203,7 +203,11 @@ fn draft<'a>(
         KeyValue::new(key::OPERATION_TYPE, operation_type),
     ];
     attributes.extend(operation::function(operation.site));
-    attributes.extend(about.facts.attributes());
+    // The conventions have no size on a settlement: nothing of the body is sent again.
+    let belongs =
+        |it: &KeyValue| operation_type != kind::SETTLE || it.key.as_str() != key::BODY_SIZE;
+    attributes.extend(about.facts.attributes().filter(belongs));
+    attributes.extend(left_out(&about.origins, MAX_LINKS));
     attributes.extend(about.batch_size.map(|size| count(key::BATCH_MESSAGE_COUNT, size)));
     Draft {
         site: operation.site,
@@ -241,6 +245,7 @@ impl Known {
             _ => true,
         };
         let mut attributes: Vec<KeyValue> = received.facts.attributes().filter(is_new).collect();
+        attributes.extend(left_out(&received.origins, MAX_LINKS));
         attributes.extend(received.batch_size.map(|size| count(key::BATCH_MESSAGE_COUNT, size)));
         span.add(links, attributes);
     }

@@ -8,7 +8,7 @@ use opentelemetry::trace::{SpanContext, SpanKind, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
 
 use crate::carrier::{Notes, TraceContext};
-use crate::operation::{Operation, count, links_to};
+use crate::operation::{Operation, count, left_out, links_to};
 use crate::outcome::IntoOutcome;
 use crate::relation::{MAX_LINKS, same_span};
 use crate::semconv::{key, operation};
@@ -260,6 +260,7 @@ impl<'a> Producer<'a> {
         attributes.extend(look.facts.attributes());
         let is_counted = is_batch && !self.is_creation;
         attributes.extend(is_counted.then(|| count(key::BATCH_MESSAGE_COUNT, look.messages)));
+        attributes.extend(left_out(&look.kept, MAX_LINKS));
         // Only a span whose context goes into a message is its producer.
         let is_client = look.messages > 0 && look.messages_kept == look.messages;
         Draft {

@@ -1,0 +1,148 @@
+//! `docs/telemetry.md` lists all that throughline tells, and on which spans.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+
+use throughline::testing::{Capture, Span};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+
+use crate::SEMCONV;
+use crate::making::{Making, all_traces};
+use crate::registry::declared;
+
+const PAGE: &str = include_str!("../../docs/telemetry.md");
+
+/// The rows of the table in this chapter whose first column is called so.
+fn rows(column: &str) -> impl Iterator<Item = Vec<&'static str>> {
+    let cells = |row: &'static str| row.trim_matches('|').split('|').map(str::trim).collect();
+    let is_head = move |line: &&str| line.starts_with(&format!("| {column} |"));
+    let (mut lines, is_row) = (PAGE.lines(), |line: &&str| line.starts_with('|'));
+    assert!(lines.any(|line| is_head(&line)), "a table with the column {column}");
+    lines.skip(1).take_while(is_row).map(cells)
+}
+
+fn unquoted(cell: &str) -> String {
+    cell.replace('`', "")
+}
+
+/// The values of the constants in a module of `semconv.rs`.
+fn constants(module: &str) -> BTreeSet<String> {
+    let body = SEMCONV.split_once(&format!("mod {module} {{")).expect("a module").1;
+    let body = body.split_once("\n}").expect("its end").0;
+    body.split('"').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+/// What the page calls the span.
+fn name(span: Span<'_>) -> String {
+    let operation = span.attribute("messaging.operation.type").map(ToString::to_string);
+    let of_no_operation = || match span.name() {
+        "approval" | "approve" => "step",
+        "handle" => "inside",
+        _ => "task",
+    };
+    operation.unwrap_or_else(|| of_no_operation().to_owned())
+}
+
+/// Each attribute with the spans that have it, `link` among them.
+fn seen() -> BTreeMap<String, BTreeSet<String>> {
+    let mut seen = BTreeMap::<String, BTreeSet<String>>::new();
+    let mut add = |key: &str, on: String| {
+        let is_header = key.starts_with("throughline.message.header.");
+        let key = if is_header { "throughline.message.header.<name>" } else { key };
+        seen.entry(key.to_owned()).or_default().insert(on);
+    };
+    for (_, traces) in all_traces() {
+        for span in traces.all() {
+            for attribute in &span.data().attributes {
+                add(attribute.key.as_str(), name(span));
+            }
+            for attribute in span.links().iter().flat_map(|link| &link.attributes) {
+                add(attribute.key.as_str(), "link".to_owned());
+            }
+        }
+    }
+    seen
+}
+
+#[test]
+fn it_has_every_attribute_that_the_code_knows_and_no_other() {
+    let mut known = constants("key");
+    known.insert("throughline.message.header.<name>".to_owned());
+    let listed: BTreeSet<_> = rows("attribute").map(|row| unquoted(row[0])).collect();
+    assert_eq!(listed, known);
+}
+
+#[test]
+fn an_attribute_is_on_the_spans_that_it_says_and_on_no_other() {
+    let listed: BTreeMap<_, BTreeSet<_>> = rows("attribute")
+        .map(|row| (unquoted(row[0]), row[2].split(", ").map(unquoted).collect()))
+        .collect();
+    let seen = seen();
+    for (key, on) in &listed {
+        assert_eq!(seen.get(key), Some(on), "{key}");
+    }
+    assert!(seen.keys().eq(listed.keys()));
+}
+
+#[test]
+fn it_has_every_span_with_its_kind() {
+    let mut kinds = BTreeMap::<String, BTreeSet<String>>::new();
+    for (_, traces) in all_traces() {
+        for span in traces.all() {
+            kinds.entry(name(span)).or_default().insert(span.kind().to_uppercase());
+        }
+    }
+    let known = ["CLIENT", "CONSUMER", "INTERNAL", "PRODUCER", "SERVER"];
+    let listed: BTreeMap<_, BTreeSet<_>> = rows("span")
+        .map(|row| {
+            let kinds = known.into_iter().filter(|kind| row[2].contains(kind));
+            (unquoted(row[0]), kinds.map(str::to_owned).collect())
+        })
+        .collect();
+    assert_eq!(listed, kinds);
+}
+
+#[test]
+fn it_names_every_value_of_ours() {
+    let of_modules = ["operation", "outcome", "link_role", "system", "error_type"];
+    let of_modules = of_modules.into_iter().flat_map(constants);
+    let declared = declared().into_values().flat_map(|(_, values)| values).map(str::to_owned);
+    for value in of_modules.chain(declared) {
+        assert!(PAGE.contains(&format!("`{value}`")), "{value}");
+    }
+}
+
+/// Each event with its level.
+type Events = BTreeSet<(String, String)>;
+
+/// The events, and the fields of all.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<(Events, BTreeSet<String>)>>);
+
+impl<S: tracing::Subscriber> Layer<S> for Log {
+    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+        let metadata = event.metadata();
+        let (events, fields) = &mut *self.0.lock().expect("no panic");
+        events.insert((metadata.name().to_owned(), metadata.level().to_string()));
+        fields.extend(metadata.fields().iter().map(|field| field.name().to_owned()));
+    }
+}
+
+#[test]
+fn it_has_every_event_with_its_level_and_its_fields() {
+    let log = Log::default();
+    let capture = Capture::new().with_subscriber(|tracer| {
+        let layer = tracing_opentelemetry::layer().with_tracer(tracer);
+        tracing_subscriber::registry().with(layer).with(log.clone())
+    });
+    Making { system: None }.spans(capture);
+    let (events, mut fields) = std::mem::take(&mut *log.0.lock().expect("no panic"));
+    let listed: BTreeSet<_> =
+        rows("event").map(|row| (unquoted(row[0]), row[1].to_owned())).collect();
+    assert_eq!(listed, events);
+    assert!(fields.remove("message"));
+    let listed: BTreeSet<_> = rows("field").map(|row| unquoted(row[0])).collect();
+    assert_eq!(listed, fields);
+    let named = events.into_iter().map(|(name, _)| name).chain(fields).collect();
+    assert_eq!(constants("event"), named);
+}
