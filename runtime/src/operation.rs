@@ -120,7 +120,8 @@ macro_rules! setters {
         }
 
         /// Whether a span is made at all; it is unless told otherwise. Where none is made, the
-        /// context passes through to the work inside as if the span were filtered out.
+        /// context passes through to the work inside as if the span were filtered out. The feature
+        /// `metrics` measures it all the same.
         pub fn enabled(mut self, enabled: bool) -> Self {
             self.operation.enabled = enabled;
             self
