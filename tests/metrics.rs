@@ -489,6 +489,53 @@ fn how_long_messages_waited_and_when_they_were_handled() {
     });
 }
 
+const REGISTRY: &str = include_str!("../docs/registry/throughline.yaml");
+
+/// What the registry says of a metric, and the attributes that it lists.
+fn declared(metric: &str) -> (BTreeMap<&'static str, &'static str>, Vec<&'static str>) {
+    let (mut says, mut attributes) = (BTreeMap::new(), Vec::new());
+    let head = format!("- id: metric.{metric}");
+    let lines = REGISTRY.lines().skip_while(|line| line.trim() != head).skip(1);
+    for line in lines.take_while(|line| !line.starts_with("  - id:")) {
+        if let Some(attribute) = line.strip_prefix("      - ref: ") {
+            attributes.push(attribute);
+        } else if let Some((key, value)) = line.trim().split_once(": ") {
+            says.entry(key).or_insert(value.trim_matches('"'));
+        }
+    }
+    (says, attributes)
+}
+
+#[test]
+fn the_registry_declares_what_is_ours() {
+    let (_, metrics) = measure(Capture::new(), || {
+        let template = Some("orders.{customer}");
+        let batch = [1, 2].map(|seconds| Record { template, ..Record::sent_ago(seconds) });
+        let handler = || throughline::consume("h").relation(Relation::CONTINUE).max_links(0);
+        for handler in [handler(), handler().destination("orders")] {
+            handler.start(&batch).finish(Outcome::error("Refused"));
+        }
+    });
+    for metric in [WAIT, HANDLED, RELATIONS, LEFT_OUT] {
+        let (says, listed) = declared(metric);
+        assert_eq!(says.get("metric_name"), Some(&metric));
+        let points = metrics.all(metric);
+        assert!(!points.is_empty(), "{metric}");
+        for point in &points {
+            assert_eq!(says["unit"], point.unit, "{metric}");
+            let instrument = if point.bounds.is_empty() { "counter" } else { "histogram" };
+            assert_eq!(says["instrument"], instrument, "{metric}");
+            for key in point.attributes.keys() {
+                assert!(listed.contains(&key.as_str()), "{key} on {metric}");
+            }
+        }
+        for key in listed {
+            let seen = points.iter().any(|it| it.attributes.contains_key(key));
+            assert!(seen, "{key} on {metric}");
+        }
+    }
+}
+
 fn relations(metrics: &Metrics) -> Vec<(String, String, u64)> {
     let of = |it: &Point, key: &str| it.attributes.get(key).cloned().unwrap_or_default();
     let all = metrics.all(RELATIONS);

@@ -45,24 +45,6 @@ pub(crate) mod key {
     pub(crate) const MESSAGE_ATTEMPT: &str = "throughline.message.attempt";
 }
 
-/// Names of metrics.
-#[cfg(feature = "metrics")]
-pub(crate) mod metric {
-    pub(crate) const PROCESS_DURATION: &str = "messaging.process.duration";
-    pub(crate) const OPERATION_DURATION: &str = "messaging.client.operation.duration";
-    pub(crate) const SENT_MESSAGES: &str = "messaging.client.sent.messages";
-    pub(crate) const CONSUMED_MESSAGES: &str = "messaging.client.consumed.messages";
-
-    /// From a message's sending to the start of its handling.
-    pub(crate) const WAIT_DURATION: &str = "throughline.message.wait.duration";
-    /// From a message's sending to the end of its handling.
-    pub(crate) const HANDLED_DURATION: &str = "throughline.message.handled.duration";
-    /// How many handlers continued, linked or ignored, and why.
-    pub(crate) const RELATIONS: &str = "throughline.relations";
-    /// How many senders have no link.
-    pub(crate) const LINKS_LEFT_OUT: &str = "throughline.links.left_out";
-}
-
 /// Values of `messaging.operation.type`, which are the default operation names as well.
 pub(crate) mod operation {
     pub(crate) const PROCESS: &str = "process";

@@ -6,7 +6,8 @@ use std::sync::{Arc, PoisonError, RwLock, Weak};
 use opentelemetry::global;
 use opentelemetry::metrics::{Counter, Histogram, Meter, MeterProvider};
 
-use crate::semconv::{self, metric};
+use super::names;
+use crate::semconv;
 
 /// The boundaries that the conventions advise, in seconds.
 const OPERATION: &[f64] =
@@ -45,42 +46,42 @@ impl Instruments {
         };
         Self {
             process_duration: seconds(
-                metric::PROCESS_DURATION,
+                names::PROCESS_DURATION,
                 "Duration of processing operation.",
                 OPERATION,
             ),
             operation_duration: seconds(
-                metric::OPERATION_DURATION,
+                names::OPERATION_DURATION,
                 "Duration of messaging operation initiated by a producer or consumer client.",
                 OPERATION,
             ),
             sent_messages: counter(
-                metric::SENT_MESSAGES,
+                names::SENT_MESSAGES,
                 "{message}",
                 "Number of messages producer attempted to send to the broker.",
             ),
             consumed_messages: counter(
-                metric::CONSUMED_MESSAGES,
+                names::CONSUMED_MESSAGES,
                 "{message}",
                 "Number of messages that were delivered to the application.",
             ),
             wait_duration: seconds(
-                metric::WAIT_DURATION,
+                names::WAIT_DURATION,
                 "Time from a message's sending to the start of its handling.",
                 WAITING,
             ),
             handled_duration: seconds(
-                metric::HANDLED_DURATION,
+                names::HANDLED_DURATION,
                 "Time from a message's sending to the end of its handling.",
                 WAITING,
             ),
             relations: counter(
-                metric::RELATIONS,
+                names::RELATIONS,
                 "{handling}",
                 "Number of times a handler continued its sender's trace, linked to it or ignored it.",
             ),
             links_left_out: counter(
-                metric::LINKS_LEFT_OUT,
+                names::LINKS_LEFT_OUT,
                 "{link}",
                 "Number of senders without a link because the span has as many as it may have.",
             ),

@@ -4,6 +4,7 @@
 //! for every kind of span, and none that depends on a sampler or a filter.
 
 mod instruments;
+mod names;
 mod received;
 
 use std::borrow::Cow;
