@@ -116,9 +116,10 @@ impl Measured {
             if handling.left_out > 0 {
                 instruments.links_left_out.add(handling.left_out as u64, &attributes);
             }
-            let relation = handling.relation.iter().flatten().cloned();
-            let related: Vec<_> = attributes.iter().cloned().chain(relation).collect();
-            instruments.relations.add(1, &related);
+            let common = attributes.len();
+            attributes.extend(handling.relation.iter().flatten().cloned());
+            instruments.relations.add(1, &attributes);
+            attributes.truncate(common);
         }
 
         let error_type = error_type.map(|it| StringValue::from(it.clone()));
