@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use opentelemetry::Context;
 use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
-use throughline::{TraceContext, async_consumer, async_producer};
+use throughline::{TaskFn as _, TraceContext, async_consumer, async_producer, async_task};
 
 const SENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 const AMBIENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -93,6 +93,27 @@ fn a_handler_that_links_passes_on_neither_its_sender_nor_the_poll_loop() {
 fn a_handler_that_ignores_leaks_nothing() {
     let _attached = ambient().attach();
     assert_eq!(forwards_what_it_ignores(carrying(SENT)), Headers::new());
+}
+
+#[async_task(continue)]
+fn publish_now(message: Headers) -> Headers {
+    publish(message)
+}
+
+#[test]
+fn a_task_that_continues_passes_its_callers_context_on_and_one_that_links_does_not() {
+    let (continued, linked) = {
+        let _attached = ambient().attach();
+        assert_eq!(traceparent_of(&publish_now(Headers::new())), Some(AMBIENT));
+        (
+            (|| publish(Headers::new())).continued("later"),
+            (|| publish(Headers::new())).linked("later"),
+        )
+    };
+    let elsewhere = std::thread::spawn(|| (continued(), linked()));
+    let (continued, linked) = elsewhere.join().expect("it ran");
+    assert_eq!(traceparent_of(&continued), Some(AMBIENT));
+    assert_eq!(linked, Headers::new());
 }
 
 #[test]

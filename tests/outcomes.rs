@@ -509,3 +509,23 @@ fn the_builder_tells_the_same_outcomes() {
         |traces| failed_as(traces, "card_refused", "the bank said no"),
     );
 }
+
+#[test]
+fn a_span_that_starts_later_tells_the_same_outcomes_and_runs_the_future_inside() {
+    in_both_worlds(
+        async || {
+            let span = throughline::consume("built").link().read(&message());
+            let ended: Result<(), CardRefused> = span.run(async { Err(CardRefused) }).await;
+            assert!(ended.is_err());
+        },
+        |traces| failed_as(traces, "CardRefused", "the bank said no"),
+    );
+    in_both_worlds(
+        async || {
+            let span = throughline::consume("built").link().read(&message());
+            let inside = span.run(async { Some(TraceContext::current()) }).await;
+            assert!(inside.is_some_and(|inside| !inside.is_empty()));
+        },
+        succeeded,
+    );
+}

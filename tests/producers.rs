@@ -593,3 +593,104 @@ fn the_builders_futures_can_be_sent_to_another_thread() {
         },
     );
 }
+
+#[test]
+fn the_builders_futures_start_their_spans_when_they_are_polled() {
+    in_both_worlds(
+        async || {
+            let mut message = Headers::new();
+            drop(throughline::produce("never sent").run(&mut message, |_| async {}));
+            assert_eq!(message, Headers::new());
+            drop(throughline::consume("never handled").run(&message, async {}));
+
+            let sending = throughline::produce("publish").run(&mut message, |_| async {});
+            in_request(sending).await;
+            let handling = throughline::consume("handle").link_nested().run(&message, async {});
+            in_request(handling).await;
+        },
+        |traces, ()| {
+            assert_eq!(traces.len(), 4, "{traces}");
+            traces.span("publish").is_child_of("POST /orders");
+            traces.span("handle").is_child_of("POST /orders").links_to("publish");
+        },
+    );
+}
+
+#[test]
+fn the_builder_makes_the_future_that_sends_inside_the_span() {
+    in_both_worlds(
+        async || {
+            let mut message = Headers::new();
+            let produce = throughline::produce("publish");
+            let seen = produce.run(&mut message, |_| {
+                let seen = TraceContext::current();
+                async move { Some(seen) }
+            });
+            let seen = seen.await;
+            (message, seen.expect("it ran"))
+        },
+        |traces, (message, seen)| {
+            sent_by(traces, "publish", &message);
+            sent_by(traces, "publish", &seen);
+        },
+    );
+}
+
+impl Record {
+    #[async_producer(destination = "orders", into = self.headers)]
+    fn sent(self) -> Headers {
+        self.headers
+    }
+}
+
+#[test]
+fn the_context_is_written_into_a_part_of_what_the_method_is_called_on() {
+    in_both_worlds(
+        async || Record::default().sent(),
+        |traces, headers| sent_by(traces, "send orders", &headers),
+    );
+}
+
+#[test]
+fn a_field_may_be_a_part_of_what_the_context_is_written_into() {
+    #[async_producer(destination = "orders", into = record.headers, fields(%shop = record.headers["shop"]))]
+    fn publish(record: Record) -> Headers {
+        record.headers
+    }
+
+    in_both_worlds(
+        async || {
+            let headers = Headers::from([("shop".to_owned(), "tea".to_owned())]);
+            publish(Record { headers, ..Record::default() })
+        },
+        |traces, headers| {
+            sent_by(traces, "send orders", &headers);
+            traces.span("send orders").has_attribute("shop", "tea");
+        },
+    );
+}
+
+#[test]
+fn what_a_handler_forwards_of_a_batch_is_replaced_also_where_it_has_no_room_for_the_link() {
+    #[async_consumer(link, max_links = 1)]
+    fn each(batch: Vec<Headers>) -> Vec<Headers> {
+        let forward = |mut message: Headers| {
+            throughline::produce("forward").run_sync(&mut message, |_| ());
+            message
+        };
+        batch.into_iter().map(forward).collect()
+    }
+
+    in_both_worlds(
+        async || each(vec![carrying(CHOSEN), carrying(ANOTHER)]),
+        |traces, forwarded| {
+            for span in traces.spans("forward") {
+                assert_eq!(span.kind(), "producer");
+            }
+            for message in &forwarded {
+                let sent = TraceContext::read_from(message).traceparent();
+                assert!(sent.is_some_and(|sent| sent != CHOSEN && sent != ANOTHER));
+            }
+        },
+    );
+}

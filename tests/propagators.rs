@@ -293,3 +293,19 @@ fn a_propagator_without_fields_counts_as_none_set() {
     let context = TraceContext::read_from(&[("traceparent", SENT)]);
     assert_eq!(written(&context), owned(&[("traceparent", SENT)]));
 }
+
+#[test]
+fn headers_are_captured_whichever_propagator_reads() {
+    let _in_use = in_use(B3Propagator::new());
+    in_both_worlds(
+        || {
+            let headers = [("b3", B3), ("tenant", "acme")];
+            let consume = throughline::consume("handle").continue_().capture_headers(&["tenant"]);
+            consume.run_sync(&headers, || ());
+        },
+        |traces| {
+            let span = traces.span("handle").continues(SENT);
+            assert!(span.attribute("throughline.message.header.tenant").is_some(), "{traces}");
+        },
+    );
+}

@@ -112,9 +112,18 @@ fn the_attempts_number_stands_on_the_span() {
         let _ = delivery;
     }
 
+    impl MessageMut for Delivery {
+        fn set_header(&mut self, _: &str, _: &str) {}
+        fn remove_header(&mut self, _: &str) {}
+    }
+
     in_both_worlds(|capture| {
-        let traces = capture.run_sync(|| handle(&Delivery(3)));
+        let traces = capture.run_sync(|| {
+            handle(&Delivery(3));
+            throughline::produce("again").run_sync(&mut Delivery(3), |_| ());
+        });
         traces.span("handle").has_attribute("throughline.message.attempt", 3);
+        traces.span("again").has_no_attribute("throughline.message.attempt");
     });
 }
 

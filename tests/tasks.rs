@@ -230,6 +230,31 @@ fn futures_and_closures_by_one_import() {
     );
 }
 
+#[test]
+fn many_tasks_of_one_description() {
+    in_both_worlds(|capture| {
+        let traces = capture.run_sync(|| {
+            let part = request(|| throughline::task("part").continue_().name("a part"));
+            thread::scope(|scope| {
+                for _ in 0..2 {
+                    let part = part.clone();
+                    scope.spawn(move || part.run_sync(|| in_span("inside", || ())));
+                }
+            });
+        });
+        traces.assert_tree(
+            "
+trace A
+  request                            internal
+    a part                           internal
+      inside                         producer
+    a part                           internal
+      inside                         producer
+",
+        );
+    });
+}
+
 // What it relates to.
 
 #[test]

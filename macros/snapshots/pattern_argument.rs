@@ -1,5 +1,5 @@
 async fn welcome(message: SignedUp) {
-    #[allow(unused_mut, unused_variables)]
+    #[allow(unused_mut, unused_variables, non_shorthand_field_patterns)]
     let SignedUp { customer, mail, .. } = &message;
     let mut __span = ::throughline::consume(
             ::throughline::site!(

@@ -1,9 +1,9 @@
 //! Functions that are no `async fn` and return a future all the same.
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
-use quote::quote;
+use quote::{ToTokens, quote};
 use syn::{
-    AssocType, GenericArgument, PathArguments, PathSegment, ReturnType, Token, Type,
+    AssocType, GenericArgument, PathArguments, PathSegment, ReturnType, Signature, Token, Type,
     TypeParamBound, punctuated::Punctuated,
 };
 
@@ -136,6 +136,21 @@ fn ends_in_a_pinned_async_block(block: &Group) -> bool {
 fn ends_in_box_pin(tokens: &[TokenTree]) -> bool {
     let last: Vec<String> = tokens.iter().rev().take(4).map(ToString::to_string).collect();
     last == ["pin", ":", ":", "Box"]
+}
+
+/// Whether the future may hold what the function is only lent: if nothing is lent, or the return type names a lifetime.
+/// Else the message has to be read when the function is called.
+pub(crate) fn may_hold_the_arguments(signature: &Signature) -> bool {
+    let lent = any_token(signature.inputs.to_token_stream(), &['&', '\'']);
+    !lent || any_token(signature.output.to_token_stream(), &['\''])
+}
+
+fn any_token(tokens: TokenStream, wanted: &[char]) -> bool {
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Punct(punct) => wanted.contains(&punct.as_char()),
+        TokenTree::Group(group) => any_token(group.stream(), wanted),
+        _ => false,
+    })
 }
 
 /// A body that is an `async move` block and nothing else: an `async fn` in another spelling, as `#[async_trait]` writes

@@ -304,7 +304,134 @@ pub fn async_producer(options: TokenStream, item: TokenStream) -> TokenStream {
     expand::producer(options.into(), item.into()).into()
 }
 
-/// TODO
+/// A span of kind INTERNAL round a task: work that a request starts and does not wait for. It is related to what was
+/// active where the function was *called*, wherever and however late it runs.
+///
+/// | written | the task's span |
+/// |---|---|
+/// | `continue` | is a child of its caller's span, in the caller's trace |
+/// | `link` | is the root of its own trace, with a link to its caller's span |
+/// | `mode = EXPR` | is as the `Relation` says that the expression yields, for each call anew |
+///
+/// The caller is whatever span is active where the function is called. So `tokio::spawn(resize(image))`, a `JoinSet` or a
+/// queue of futures work with no other change: the span that is active where the future is polled is not looked at. A
+/// child of a caller that has ended by then is still its child. Nothing keeps the caller's span open.
+///
+/// ```
+/// use throughline::{Outcome, async_task, testing};
+///
+/// #[async_task(continue)]
+/// async fn resize(image: Vec<u8>) -> Result<usize, std::io::Error> {
+///     Ok(image.len())
+/// }
+///
+/// #[async_task(link)]
+/// async fn send_receipt(address: String) {}
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let traces = testing::capture(async {
+///     // Stands for the span that a web framework makes for a request.
+///     let mut request = throughline::task("POST /images").start();
+///     let (resizing, sending) = request.run_sync(|| {
+///         (tokio::spawn(resize(vec![7])), tokio::spawn(send_receipt("ann@example.org".to_owned())))
+///     });
+///     request.finish(Outcome::ok());
+///
+///     resizing.await.unwrap().unwrap();
+///     sending.await.unwrap();
+/// })
+/// .await;
+/// traces.assert_tree(
+///     "
+/// trace A
+///   POST /images                       internal
+///     resize                           internal
+/// trace B
+///   send_receipt                       internal   links to A/POST /images
+/// ",
+/// );
+/// # }
+/// ```
+///
+/// It is the call that counts: in `spawn(async { resize(image).await })` the function is called when the outer future
+/// runs, where no request is active any more. Such a root without a caller says
+/// `throughline.relation.reason` = `no_context`. For a future that is no function's, and for closures, there are
+/// `.continued("resize")` and `.linked("resize")` of the traits `TaskFuture` and `TaskFn`.
+///
+/// # Options
+///
+/// `name`, `fields(..)`, `err` (the event is `exception` at the level ERROR), `enabled`, `level`, `target` and `crate` as
+/// for [`macro@async_consumer`]. They are evaluated when the task starts, but where a function returns a future, and see
+/// the arguments before the body has them. `throughline::record` fills in a field later.
+///
+/// ```
+/// use throughline::{async_task, testing};
+///
+/// #[async_task(link, name = "resize image", fields(image.bytes = image.len(), image.parts = Empty))]
+/// async fn resize(image: Vec<u8>, parts: usize) {
+///     throughline::record("image.parts", parts);
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let traces = testing::capture(resize(vec![7], 3)).await;
+/// traces.span("resize image").has_attribute("image.bytes", 1).has_attribute("image.parts", 3);
+/// # }
+/// ```
+///
+/// # How a task ends
+///
+/// As a handler does: an `Err`, a panic, and a future that is dropped after it has begun are errors. A future that is
+/// never polled makes no span.
+///
+/// # Where it can stand
+///
+/// On free functions and methods, `async` or not, also of traits, native or under `#[async_trait]` (on the method), and
+/// on functions that return a future; what such a function does before it returns the future runs outside the span. The
+/// span of a plain function starts when it is called.
+///
+/// An `async fn` becomes a function that returns `impl Future`, as the documentation then shows it. To its callers, to a
+/// trait that declares it and to lints it is what it was, save that `#[must_use]` on it speaks of the future. An attribute
+/// that wants an `async fn` stands above this one; `main`, `test` and `instrument` may stand below as well.
+///
+/// # What it expands to
+///
+/// ```
+/// # mod throughline_user { use throughline::async_task; pub struct Image; pub struct ImageError;
+/// # async fn scaled(_: Image) -> Result<Image, ImageError> { Ok(Image) }
+/// #[async_task(continue)]
+/// async fn resize(image: Image) -> Result<Image, ImageError> {
+///     scaled(image).await
+/// }
+/// # }
+/// ```
+///
+/// becomes
+///
+/// ```
+/// # pub struct Image; pub struct ImageError;
+/// # async fn scaled(_: Image) -> Result<Image, ImageError> { Ok(Image) }
+/// fn resize(image: Image) -> impl ::core::future::Future<Output = Result<Image, ImageError>> {
+///     // Takes note of the caller.
+///     let __task = ::throughline::task(::throughline::site!(
+///             operation: task, function: "resize", span: "resize",
+///             target: ::core::module_path!(), level: INFO, fields: []));
+///     async move {
+///         let image = image; // as in an `async fn`, also where the body does not use it
+///         let mut __span = __task.continue_().start();
+///         let __result = (&mut __span)
+///             .run(async move {
+///                 // Never runs, as in a handler.
+///                 if false {
+///                     return (|| -> Result<Image, ImageError> { ::core::unreachable!() })();
+///                 }
+///                 { scaled(image).await }
+///             })
+///             .await;
+///         __span.finish(::throughline::outcome!(&__result));
+///         __result
+///     }
+/// }
+/// ```
 #[proc_macro_attribute]
 pub fn async_task(options: TokenStream, item: TokenStream) -> TokenStream {
     expand::task(options.into(), item.into()).into()

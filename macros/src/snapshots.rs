@@ -143,6 +143,30 @@ fn derived_mistake() {
 }
 
 #[test]
+fn task() {
+    let options = quote!(continue, fields(image.id = image.id, ?size));
+    let item = quote! {
+        async fn resize(&self, mut image: Image, #[allow(unused)] size @ (width, _): (u32, u32)) -> Result<Image, ImageError> {
+            image.scale(width);
+            self.store.write(image).await
+        }
+    };
+    assert_snapshot("task.rs", expand::task(options, item));
+}
+
+#[test]
+fn task_that_returns_a_future() {
+    let options = quote!(link, fields(image.id = image.id));
+    let item = quote! {
+        fn resize(image: Image) -> BoxFuture<'static, Result<Image, ImageError>> {
+            let store = store();
+            async move { store.write(image).await }.boxed()
+        }
+    };
+    assert_snapshot("task_that_returns_a_future.rs", expand::task(options, item));
+}
+
+#[test]
 fn warning() {
     let options = quote!(link, fields(messaging.client_id = %id, messaging.client.id = %id));
     let item = quote! {

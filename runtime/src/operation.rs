@@ -13,7 +13,7 @@ use crate::semconv::{self, key};
 use crate::span::Site;
 
 /// An operation of the messaging conventions that is being described.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Operation {
     pub(crate) site: Site,
     pub(crate) enabled: bool,
@@ -91,31 +91,34 @@ pub(crate) fn count(key: &'static str, count: usize) -> KeyValue {
     KeyValue::new(key, i64::try_from(count).unwrap_or(i64::MAX))
 }
 
-/// The setters that both builders have.
+/// The setters that all builders have; they set what stands at `self.$operation`.
 macro_rules! setters {
     () => {
+        crate::operation::setters!(operation);
+    };
+    ($($operation:ident).+) => {
         /// The span's name, in place of `{operation} {destination}`.
         pub fn name(mut self, name: impl Into<Cow<'static, str>>) -> Self {
-            self.operation.name = Some(name.into());
+            self.$($operation).+.name = Some(name.into());
             self
         }
 
         /// `messaging.system`, in place of what the message says.
         pub fn system(mut self, system: impl Into<Cow<'static, str>>) -> Self {
-            self.operation.system = Some(system.into());
+            self.$($operation).+.system = Some(system.into());
             self
         }
 
         /// The topic or queue, in place of what the message says. It becomes part of the span's
         /// name, so it must be one of few.
         pub fn destination(mut self, destination: impl Into<Cow<'static, str>>) -> Self {
-            self.operation.destination = Some(destination.into());
+            self.$($operation).+.destination = Some(destination.into());
             self
         }
 
         /// What the system calls the operation: `consume`, `publish`.
         pub fn operation(mut self, operation: impl Into<Cow<'static, str>>) -> Self {
-            self.operation.verb = Some(operation.into());
+            self.$($operation).+.verb = Some(operation.into());
             self
         }
 
@@ -123,7 +126,7 @@ macro_rules! setters {
         /// context passes through to the work inside as if the span were filtered out. The feature
         /// `metrics` measures it all the same.
         pub fn enabled(mut self, enabled: bool) -> Self {
-            self.operation.enabled = enabled;
+            self.$($operation).+.enabled = enabled;
             self
         }
 
@@ -131,7 +134,7 @@ macro_rules! setters {
         /// `messaging.{operation}.exception` (conventions, "Messaging exceptions"); it is unless
         /// told otherwise. Without the feature `tracing` there is none.
         pub fn failure_event(mut self, failure_event: bool) -> Self {
-            self.operation.failure_event = failure_event;
+            self.$($operation).+.failure_event = failure_event;
             self
         }
     };

@@ -482,31 +482,31 @@ mod tests {
 
         struct Silent;
         type Boxed = Box<dyn std::error::Error + Send + Sync>;
-        type Large = Result<HashMap<(u8, u8), fn(u8, u8) -> Option<u8>>, ParseIntError>;
+        type Large = Result<HashMap<fn(u8, u8) -> u8, (u8, [u8; 2])>, ParseIntError>;
         enum Third {
             _A,
             B,
         }
-        #[allow(clippy::needless_pass_by_value, reason = "reads better")]
-        fn told<T>(value: T) -> Outcome {
-            Outcome::of_anything(&value)
-        }
-        assert_eq!(told(Err::<(), _>(Silent)), Outcome::error("Silent"));
-        assert_eq!(told("x".parse::<u8>()), Outcome::error("ParseIntError"));
-        let large: Large = "x".parse::<u8>().map(|_| HashMap::new());
-        assert_eq!(told(large), Outcome::error("ParseIntError"));
-        assert_eq!(told(Err::<u8, Boxed>("no".into())), Outcome::error("_OTHER"));
-        assert_eq!(told(Err::<(), ()>(())), Outcome::error("_OTHER"));
-        assert_eq!(told(Err::<std::convert::Infallible, _>("no")), Outcome::error("str"));
+        let parsed = "x".parse::<u8>();
+        assert_eq!(Outcome::of_anything(&Err::<(), _>(Silent)), Outcome::error("Silent"));
+        assert_eq!(Outcome::of_anything(&parsed.clone()), Outcome::error("ParseIntError"));
+        let large: Large = parsed.map(|_| HashMap::new());
+        assert_eq!(Outcome::of_anything(&large), Outcome::error("ParseIntError"));
+        assert_eq!(Outcome::of_anything(&Err::<u8, Boxed>("no".into())), Outcome::error("_OTHER"));
+        assert_eq!(Outcome::of_anything(&Err::<(), ()>(())), Outcome::error("_OTHER"));
+        assert_eq!(
+            Outcome::of_anything(&Err::<std::convert::Infallible, _>("no")),
+            Outcome::error("str")
+        );
 
-        assert_eq!(told(Ok::<u8, Silent>(1)), Outcome::ok());
-        assert_eq!(told(Ok::<u8, std::convert::Infallible>(1)), Outcome::ok());
-        assert_eq!(told(Some(1)), Outcome::ok());
-        assert_eq!(told(None::<u8>), Outcome::ok());
-        assert_eq!(told(Some(Err::<(), _>(Silent))), Outcome::ok());
-        assert_eq!(told(Third::B), Outcome::ok());
-        assert_eq!(told(1_isize), Outcome::ok());
-        assert_eq!(told(true), Outcome::ok());
+        assert_eq!(Outcome::of_anything(&Ok::<u8, Silent>(1)), Outcome::ok());
+        assert_eq!(Outcome::of_anything(&Ok::<u8, std::convert::Infallible>(1)), Outcome::ok());
+        assert_eq!(Outcome::of_anything(&Some(1)), Outcome::ok());
+        assert_eq!(Outcome::of_anything(&None::<u8>), Outcome::ok());
+        assert_eq!(Outcome::of_anything(&Some(Err::<(), _>(Silent))), Outcome::ok());
+        assert_eq!(Outcome::of_anything(&Third::B), Outcome::ok());
+        assert_eq!(Outcome::of_anything(&1_isize), Outcome::ok());
+        assert_eq!(Outcome::of_anything(&true), Outcome::ok());
     }
 
     #[test]

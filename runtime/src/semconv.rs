@@ -25,7 +25,8 @@ pub(crate) mod key {
     pub(crate) const ERROR_TYPE: &str = "error.type";
     pub(crate) const FUNCTION_NAME: &str = "code.function.name";
 
-    /// How the handler relates to its origins: `continue`, `link` or `ignore`.
+    /// How the handler relates to its origins, or the task to its caller: `continue`, `link` or
+    /// `ignore`.
     pub(crate) const RELATION_KIND: &str = "throughline.relation.kind";
     /// Why that is not simply what was written.
     pub(crate) const RELATION_REASON: &str = "throughline.relation.reason";

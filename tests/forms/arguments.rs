@@ -3,6 +3,7 @@
 #![allow(clippy::non_minimal_cfg, reason = "always there, or never")]
 
 use std::borrow::Cow;
+use std::future::Future;
 
 use throughline::{TraceContext, async_consumer, async_producer};
 use throughline_tests::{Headers, SENDER, from};
@@ -148,4 +149,94 @@ fn a_message_taken_apart() {
     let (sum, traces) = call(|| looked_at(&Job { headers: from(SENDER), weight: 4 }));
     assert_eq!(sum, 5);
     traces.span("looked_at").links_to(SENDER).has_attribute("weight", 4);
+}
+
+impl throughline::MessageMut for Job {
+    fn set_header(&mut self, name: &str, value: &str) {
+        self.headers.set_header(name, value);
+    }
+
+    fn remove_header(&mut self, name: &str) {
+        self.headers.remove_header(name);
+    }
+}
+
+#[async_producer(destination = "orders")]
+fn taken_apart_to_be_sent(Job { headers, weight }: Job) -> (Headers, usize) {
+    (headers, weight)
+}
+
+#[async_producer(destination = "orders")]
+fn changed_while_it_is_sent(mut message: Headers) -> Headers {
+    message.push(("own".to_owned(), "header".to_owned()));
+    message
+}
+
+fn doubled(weight: usize) -> usize {
+    weight * 2
+}
+
+#[async_consumer(link, fields(doubled = doubled(weight)))]
+fn looked_through(&Job { ref headers, weight }: &Job) -> usize {
+    headers.len() + weight
+}
+
+#[async_consumer(link, fields(shown = format!("{weight} kg")))]
+fn weighed(Job { headers: _, weight }: Job) -> usize {
+    weight
+}
+
+struct Part<'a> {
+    headers: Headers,
+    number: &'a usize,
+}
+
+impl throughline::Message for Part<'_> {
+    fn headers<'m>(&'m self, reader: &mut throughline::HeaderReader<'m>) {
+        self.headers.headers(reader);
+    }
+}
+
+#[async_consumer(link, fields(followed))]
+fn followed_in_the_pattern(Part { headers: _, number: &followed }: Part<'_>) -> usize {
+    followed
+}
+
+#[test]
+fn options_see_the_names_of_every_pattern_and_a_producers_body_has_them_as_written() {
+    let (sent, traces) =
+        call(|| taken_apart_to_be_sent(Job { headers: Headers::new(), weight: 4 }));
+    traces.span("send orders").is_kind("producer");
+    assert!(TraceContext::read_from(&sent.0).traceparent().is_some() && sent.1 == 4);
+    let (sent, traces) = call(|| changed_while_it_is_sent(Headers::new()));
+    traces.span("send orders").is_kind("producer");
+    assert!(sent.iter().any(|(name, _)| name == "own"));
+
+    let job = || Job { headers: from(SENDER), weight: 4 };
+    let (sum, traces) = call(|| looked_through(&job()));
+    assert_eq!(sum, 5);
+    traces.span("looked_through").links_to(SENDER).has_attribute("doubled", 8);
+    let (weight, traces) = call(|| weighed(job()));
+    assert_eq!(weight, 4);
+    traces.span("weighed").links_to(SENDER).has_attribute("shown", "4 kg");
+    let part = Part { headers: from(SENDER), number: &7 };
+    let (number, traces) = call(|| followed_in_the_pattern(part));
+    assert_eq!(number, 7);
+    traces.span("followed_in_the_pattern").links_to(SENDER).has_attribute("followed", 7);
+}
+
+#[async_consumer(link)]
+async fn said_to_be_unused(_message: Headers) {}
+
+#[async_consumer(link)]
+fn said_to_be_unused_later(_message: Headers) -> impl Future<Output = ()> {
+    std::future::ready(())
+}
+
+#[test]
+fn a_message_that_is_said_to_be_unused_is_read() {
+    let ((), traces) = block_on(said_to_be_unused(from(SENDER)));
+    traces.span("said_to_be_unused").links_to(SENDER);
+    let ((), traces) = block_on(said_to_be_unused_later(from(SENDER)));
+    traces.span("said_to_be_unused_later").links_to(SENDER);
 }

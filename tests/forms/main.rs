@@ -433,3 +433,27 @@ fn a_producers_field_may_be_a_part_of_the_message_it_writes_into() {
     let (_, traces) = block_on(publish(vec![("own".to_owned(), "header".to_owned())]));
     traces.span("send orders").has_attribute("first", "own").has_attribute("length", 1);
 }
+
+#[test]
+fn handlers_that_never_return() {
+    #[async_consumer(link)]
+    async fn waiting(message: Headers) -> ! {
+        drop(message);
+        loop {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[async_consumer(link)]
+    fn leaving(message: &Headers) -> ! {
+        std::panic::resume_unwind(Box::new(message.len()))
+    }
+
+    let ((), traces) = block_on(async {
+        assert!(::futures::poll!(Box::pin(waiting(from(SENDER)))).is_pending());
+    });
+    traces.span("waiting").links_to(SENDER).has_attribute("error.type", "cancelled");
+    let (left, traces) = call(|| std::panic::catch_unwind(|| leaving(&from(SENDER))).is_err());
+    assert!(left);
+    traces.span("leaving").links_to(SENDER).has_attribute("error.type", "panic");
+}

@@ -2,6 +2,7 @@
 
 use throughline::{async_consumer, async_producer};
 use throughline_tests::{Headers, SENDER, current, from, headers};
+use tracing::instrument;
 
 use crate::{block_on, call};
 
@@ -27,6 +28,19 @@ fn instrument_below_a_plain_function(message: &Headers) -> Result<usize, String>
 #[tracing::instrument(name = "inner", skip_all)]
 async fn instrument_below_a_producer(message: &mut Headers) {
     message.push(("own".to_owned(), "header".to_owned()));
+}
+
+#[async_consumer(link)]
+#[instrument(name = "inner", skip_all)]
+async fn imported_instrument_below(message: Headers) -> usize {
+    message.len()
+}
+
+#[test]
+fn instrument_may_be_imported() {
+    let (_, traces) = block_on(imported_instrument_below(from(SENDER)));
+    traces.span("imported_instrument_below").is_root().links_to(SENDER);
+    traces.span("inner").is_child_of("imported_instrument_below");
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! `capture_headers`: headers of the message as attributes.
 
 use opentelemetry::{Array, StringValue, Value};
-use throughline::async_consumer;
 use throughline::testing::Span;
+use throughline::{HeaderReader, Message, TraceContext, async_consumer};
 use throughline_tests::{Headers, OTHER_SENDER, SENDER, headers, in_both_worlds};
 
 #[async_consumer(link, capture_headers = ["Tenant", "priority", "absent"])]
@@ -103,5 +103,76 @@ fn they_are_read_before_the_body_has_the_message() {
         let message = headers(&[("traceparent", SENDER), ("tenant", "acme")]);
         let traces = runtime.block_on(capture.run(async { later(message).await }));
         assert_eq!(header(traces.span("later"), "tenant"), Some(&texts(&["acme"])));
+    });
+}
+
+#[test]
+fn a_header_that_only_a_later_message_has_stands_on_its_link() {
+    in_both_worlds(|capture| {
+        let messages = [
+            headers(&[("traceparent", SENDER), ("tenant", "acme")]),
+            headers(&[("traceparent", OTHER_SENDER), ("tenant", "acme"), ("priority", "1")]),
+        ];
+        let traces = capture.run_sync(|| batch(&messages));
+        let span = traces.span("batch").has_links(2);
+        assert_eq!(header(span, "priority"), None);
+        assert_eq!(span.links()[0].attributes, []);
+        let [priority] = &span.links()[1].attributes[..] else { panic!("one attribute: {traces}") };
+        assert_eq!(priority.key.as_str(), "throughline.message.header.priority");
+        assert_eq!(priority.value, texts(&["1"]));
+    });
+}
+
+/// Holds its context as it is, and headers whose names it makes.
+struct Held {
+    context: TraceContext,
+    tenant: &'static str,
+}
+
+impl Message for Held {
+    fn headers<'m>(&'m self, reader: &mut HeaderReader<'m>) {
+        reader.context(&self.context);
+        reader.header_named(["ten", "ant"].concat(), self.tenant);
+    }
+}
+
+#[test]
+fn they_are_read_beside_a_whole_context_and_by_names_that_the_message_makes() {
+    #[async_consumer(continue, capture_headers = ["tenant"])]
+    fn holding(message: &Held) {
+        let _ = message;
+    }
+
+    in_both_worlds(|capture| {
+        let context = TraceContext::read_from(&headers(&[("traceparent", SENDER)]));
+        let traces = capture.run_sync(|| holding(&Held { context, tenant: "acme" }));
+        let span = traces.span("holding").continues(SENDER);
+        assert_eq!(header(span, "tenant"), Some(&texts(&["acme"])));
+    });
+}
+
+#[test]
+fn a_header_that_is_captured_still_carries_the_context() {
+    #[async_consumer(continue, capture_headers = ["traceparent"])]
+    fn both(message: &Headers) {
+        let _ = message;
+    }
+
+    in_both_worlds(|capture| {
+        let traces = capture.run_sync(|| both(&headers(&[("traceparent", SENDER)])));
+        let span = traces.span("both").continues(SENDER);
+        assert_eq!(header(span, "traceparent"), Some(&texts(&[SENDER])));
+    });
+}
+
+#[test]
+fn the_list_may_be_given_before_the_relation() {
+    in_both_worlds(|capture| {
+        let message = headers(&[("tenant", "acme")]);
+        let traces = capture.run_sync(|| {
+            let consume = throughline::consume("built").capture_headers(&["tenant"]).link();
+            consume.run_sync(&message, || ());
+        });
+        assert_eq!(header(traces.span("built"), "tenant"), Some(&texts(&["acme"])));
     });
 }

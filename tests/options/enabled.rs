@@ -61,3 +61,24 @@ fn a_producer_without_a_span_writes_the_ambient_context() {
         assert_eq!(traces.len(), 1);
     });
 }
+
+#[test]
+fn what_a_handler_without_a_span_forwards_was_not_chosen_either() {
+    #[async_producer(destination = "orders")]
+    fn forward(message: Headers) -> Headers {
+        message
+    }
+
+    #[async_consumer(link, enabled = false)]
+    fn forwarding(message: Headers) -> Headers {
+        forward(message)
+    }
+
+    in_both_worlds(|capture| {
+        let mut sent = Headers::new();
+        let traces = capture.run_sync(|| sent = forwarding(from(SENDER)));
+        let span = traces.span("send orders").is_kind("producer").has_no_links();
+        let sent = TraceContext::read_from(&sent).traceparent().expect("it was written");
+        assert!(sent.contains(&span.span_id().to_string()), "{sent}");
+    });
+}

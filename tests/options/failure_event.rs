@@ -1,11 +1,15 @@
 //! `err`: a failure is told in one event inside the span.
 
 use std::fmt;
+use std::sync::{Arc, Mutex};
 
 use throughline::testing::Capture;
-use throughline::{TaskFn as _, TraceContext, async_consumer, async_producer, async_task};
+use throughline::{
+    IntoOutcome, Outcome, TaskFn as _, TraceContext, async_consumer, async_producer, async_task,
+};
 use throughline_tests::{Headers, SENDER, from};
-use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::{Context, SubscriberExt as _};
 
 use crate::{Log, with_a_log};
 
@@ -181,6 +185,20 @@ impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Names {
 }
 
 #[test]
+fn a_producer_can_be_silent_too() {
+    #[async_producer(destination = "orders", err = off)]
+    fn publish_silently(message: &mut Headers) -> Result<(), String> {
+        Err(message.len().to_string())
+    }
+
+    with_a_log(|capture| {
+        let (traces, lines) = capture(&mut || drop(publish_silently(&mut Headers::new())));
+        assert_eq!(lines, [""; 0]);
+        traces.span("send orders").is_error();
+    });
+}
+
+#[test]
 fn the_event_is_named_as_the_conventions_have_it_and_filtered_by_the_handlers_target() {
     let log = Log::default();
     let only = |target: &'static str| {
@@ -213,4 +231,86 @@ fn through_a_bridge_the_event_stands_on_the_span_too() {
 
     let traces = Capture::new().without_tracing().run_sync(|| by_default(&from(SENDER)));
     assert!(traces.span("process orders").events().is_empty());
+}
+
+#[test]
+fn the_event_of_a_handler_and_that_of_a_producer_have_their_own_names() {
+    #[derive(Clone, Default)]
+    struct Names(Arc<Mutex<Vec<&'static str>>>);
+    impl<S: tracing::Subscriber> Layer<S> for Names {
+        fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+            self.0.lock().expect("nobody panicked").push(event.metadata().name());
+        }
+    }
+
+    let names = Names::default();
+    let layer = names.clone();
+    Capture::new().with_subscriber(|_| tracing_subscriber::registry().with(layer)).run_sync(|| {
+        drop(by_default(&from(SENDER)));
+        drop(publish(&mut Headers::new()));
+    });
+    let told = names.0.lock().expect("nobody panicked");
+    assert_eq!(*told, ["messaging.process.exception", "messaging.send.exception"]);
+}
+
+/// Says itself what it is, and can be displayed and debugged as well.
+#[derive(Debug)]
+struct Declined {
+    code: u32,
+}
+
+impl fmt::Display for Declined {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "declined with {}", self.code)
+    }
+}
+
+impl IntoOutcome for Declined {
+    fn outcome(&self) -> Outcome {
+        Outcome::error("declined").describe("by the bank")
+    }
+}
+
+#[test]
+fn the_words_that_were_asked_for_go_before_those_of_the_error_in_the_log_alone() {
+    #[async_consumer(link)]
+    fn its_own(message: &Headers) -> Result<(), Declined> {
+        if message.is_empty() { Ok(()) } else { Err(Declined { code: 402 }) }
+    }
+    #[async_consumer(link, err = display)]
+    fn displayed(message: &Headers) -> Result<(), Declined> {
+        if message.is_empty() { Ok(()) } else { Err(Declined { code: 402 }) }
+    }
+    #[async_consumer(link, err = debug)]
+    fn debugged(message: &Headers) -> Result<(), Declined> {
+        if message.is_empty() { Ok(()) } else { Err(Declined { code: 402 }) }
+    }
+
+    type Handler = fn(&Headers) -> Result<(), Declined>;
+    let expected: [(&str, Handler, &str); 3] = [
+        ("its_own", its_own, "by the bank"),
+        ("displayed", displayed, "declined with 402"),
+        ("debugged", debugged, "Declined { code: 402 }"),
+    ];
+    with_a_log(|capture| {
+        for (name, handler, words) in expected {
+            let (traces, lines) = capture(&mut || drop(handler(&from(SENDER))));
+            let end = format!("exception.type=\"declined\" exception.message=\"{words}\"");
+            assert!(lines[0].ends_with(&end), "{lines:?}");
+            traces.span(name).is_error_with("by the bank").has_attribute("error.type", "declined");
+        }
+    });
+}
+
+#[test]
+fn a_handler_that_is_switched_off_tells_no_failure() {
+    #[async_consumer(link, enabled = false)]
+    fn switched_off(message: &Headers) -> Result<(), String> {
+        Err(message.len().to_string())
+    }
+
+    with_a_log(|capture| {
+        let (_, lines) = capture(&mut || drop(switched_off(&from(SENDER))));
+        assert_eq!(lines, [""; 0]);
+    });
 }

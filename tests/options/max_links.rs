@@ -44,3 +44,40 @@ fn without_links_a_handler_continues_all_the_same() {
         traces.span("none").is_child_of(&message[0].1).has_no_links();
     });
 }
+
+#[async_consumer(link, max_links = FEW)]
+fn few_later(batch: Vec<Headers>) -> impl Future<Output = usize> {
+    std::future::ready(batch.len())
+}
+
+#[async_consumer(link, max_links = 200)]
+fn more_later(batch: Vec<Headers>) -> impl Future<Output = usize> {
+    std::future::ready(batch.len())
+}
+
+#[test]
+fn the_number_holds_where_the_batch_is_gone_when_the_span_starts() {
+    in_both_worlds(|capture| {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let traces = runtime.block_on(capture.run(async {
+            few_later(from_many(10)).await;
+            more_later(from_many(150)).await;
+        }));
+        traces.span("few_later").has_links(3).has_attribute("throughline.links.left_out", 7);
+        // More than the SDK takes are offered to it all the same, as the handler wants.
+        let span = traces.span("more_later").has_no_attribute("throughline.links.left_out");
+        let dropped = usize::try_from(span.data().links.dropped_count).expect("a few");
+        assert_eq!(span.links().len() + dropped, 150);
+    });
+}
+
+#[test]
+fn the_number_may_be_said_before_the_relation() {
+    in_both_worlds(|capture| {
+        let traces = capture.run_sync(|| {
+            let batch = from_many(10);
+            throughline::consume("built").max_links(FEW).link().run_sync(&batch[..], || ());
+        });
+        traces.span("built").has_links(3).has_attribute("throughline.links.left_out", 7);
+    });
+}

@@ -153,3 +153,17 @@ fn a_panic_leaves_the_outer_handler_to_record_on() {
         traces.span("catching").has_attribute("survived", true);
     });
 }
+
+#[test]
+fn a_declared_field_reaches_the_span_once_with_a_formatter_beside_it() {
+    #[async_consumer(link, fields(size = Empty))]
+    fn counted(message: &Headers) {
+        throughline::record("size", message.len());
+    }
+
+    with_a_log(|capture| {
+        let (traces, _) = capture(&mut || counted(&from(SENDER)));
+        // `has_attribute` fails where a key is there twice.
+        traces.span("counted").has_attribute("size", 1);
+    });
+}

@@ -99,3 +99,64 @@ fn log_lines_have_the_fields_as_tracing_writes_them() {
         assert!(lines[0].contains("order.id=7 customer=Ada shape=(1, 2)"), "{lines:?}");
     });
 }
+
+#[test]
+fn numbers_and_texts_of_every_type_are_what_they_are() {
+    #[async_consumer(
+        link,
+        fields(
+            byte = u8::MAX,
+            small = i8::MIN,
+            short = -7_i16,
+            port = u16::MAX,
+            size = 70_000_usize,
+            offset = -7_isize,
+            large = u32::MAX,
+            ratio = 0.5_f32,
+            fits = i64::MAX.unsigned_abs(),
+            does_not_fit = u64::MAX,
+            text = std::borrow::Cow::Borrowed("A cow"),
+        )
+    )]
+    fn every_type(message: &Headers) {
+        let _ = message;
+    }
+
+    in_both_worlds(|capture| {
+        let traces = capture.run_sync(|| every_type(&Headers::new()));
+        traces
+            .span("every_type")
+            .has_attribute("byte", 255)
+            .has_attribute("small", -128)
+            .has_attribute("short", -7)
+            .has_attribute("port", 65535)
+            .has_attribute("size", 70_000)
+            .has_attribute("offset", -7)
+            .has_attribute("large", u32::MAX)
+            .has_attribute("ratio", 0.5)
+            .has_attribute("fits", i64::MAX)
+            // OpenTelemetry has no number for it.
+            .has_attribute("does_not_fit", "18446744073709551615")
+            .has_attribute("text", "A cow");
+    });
+}
+
+#[test]
+fn a_part_of_an_argument_stands_for_itself_whatever_the_argument() {
+    struct Shard {
+        number: i64,
+    }
+
+    impl Shard {
+        #[async_consumer(link, fields(self.number, first))]
+        fn handled(&self, #[message] message: &Headers, whole @ (first, _): (u8, u8)) {
+            let _ = (message, whole, first);
+        }
+    }
+
+    in_both_worlds(|capture| {
+        let shard = Shard { number: 4 };
+        let traces = capture.run_sync(|| shard.handled(&Headers::new(), (1, 2)));
+        traces.span("handled").has_attribute("self.number", 4).has_attribute("first", 1);
+    });
+}

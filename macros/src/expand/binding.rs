@@ -179,7 +179,7 @@ fn peeked(ty: &Type, pattern: &Pat, name: &Ident) -> TokenStream {
         }
     };
     quote_spanned! {mixed()=>
-        #[allow(unused_mut, unused_variables)]
+        #[allow(unused_mut, unused_variables, non_shorthand_field_patterns)]
         let #pattern = #value;
     }
 }

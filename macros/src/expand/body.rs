@@ -67,12 +67,12 @@ pub(super) fn in_span(
         }
         None => in_sync(&returned, common, start, bound, block),
         Some(returns) => match future::only_async_block(block) {
-            Some(whole) => {
+            Some(whole) if future::may_hold_the_arguments(&function.signature) => {
                 let output = Returned::of_type(returns.output);
                 let inside = in_async(&output, common, start, bound, &whole.block);
                 whole.with_block(&inside)
             }
-            None => prepared_future(function, common, start, bound, block, returns),
+            _ => prepared_future(function, common, start, bound, block, returns),
         },
     };
     let content = quote_spanned! {mixed()=>

@@ -86,17 +86,20 @@ fn take(argument: &mut PatType, position: usize) -> TokenStream {
     let (of_binding, of_argument): (Vec<_>, Vec<_>) =
         std::mem::take(&mut argument.attrs).into_iter().partition(is_of_a_lint);
     argument.attrs = of_argument;
-    let attributes = quote_spanned! {mixed()=>
-        #(#conditions)*
-        #(#of_binding)*
-        // It is taken, not used.
-        #[allow(clippy::used_underscore_binding, clippy::no_effect_underscore_binding)]
-    };
     if let Pat::Ident(PatIdent { by_ref: None, subpat: None, mutability, ident, .. }) =
         &mut *argument.pat
     {
         let mutability = mutability.take();
-        return quote_spanned!(mixed()=> #attributes let #mutability #ident = #ident;);
+        // To be taken is not to be used.
+        let allowed = ident.to_string().starts_with('_').then(|| {
+            quote_spanned!(mixed()=> #[allow(clippy::used_underscore_binding, clippy::no_effect_underscore_binding)])
+        });
+        return quote_spanned! {mixed()=>
+            #(#conditions)*
+            #(#of_binding)*
+            #allowed
+            let #mutability #ident = #ident;
+        };
     }
     let name = Ident::new(&format!("__argument{position}"), mixed());
     let named = syn::parse_quote_spanned!(mixed()=> #name);
@@ -104,7 +107,8 @@ fn take(argument: &mut PatType, position: usize) -> TokenStream {
     quote_spanned! {mixed()=>
         #(#conditions)*
         let #name = #name;
-        #attributes
+        #(#conditions)*
+        #(#of_binding)*
         let #pattern = #name;
     }
 }

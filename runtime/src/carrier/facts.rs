@@ -102,6 +102,12 @@ impl<'m> Facts<'m> {
         self.captured = headers;
     }
 
+    /// What is about to be sent has no age, and no attempt was made to handle it.
+    pub(crate) fn forget_the_way_here(&mut self) {
+        self.known[SENT_AT] = None;
+        self.known[ATTEMPT] = None;
+    }
+
     /// Fills in when the message was sent where the message itself does not know.
     pub(crate) fn sent_at_unless_known(&mut self, noted: Option<SystemTime>) {
         if let (None, Some(noted)) = (&self.known[SENT_AT], noted) {

@@ -112,6 +112,19 @@ pub struct Consumer<'a, Number = AnyNumber> {
     number: PhantomData<fn() -> Number>,
 }
 
+#[cfg(feature = "tower")]
+impl<Number> Consumer<'static, Number> {
+    /// For a layer, which keeps what describes its handler and makes a builder for each call.
+    pub(crate) fn described(
+        operation: Operation,
+        relation: Relation,
+        max_links: usize,
+        headers: &'static [&'static str],
+    ) -> Self {
+        Self { operation, relation, max_links, headers, fields: &[], number: PhantomData }
+    }
+}
+
 impl<'a, Number> Consumer<'a, Number> {
     crate::operation::setters!();
 

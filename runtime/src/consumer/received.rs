@@ -191,7 +191,7 @@ impl<'m> Received<'m> {
     pub(crate) fn running(&self) -> Running {
         match self.message_id() {
             Some(message) => Running::Message(message),
-            None => Running::batch(self.origins.iter().map(|origin| &origin.context)),
+            None => Running::batch(self.origins.ids()),
         }
     }
 

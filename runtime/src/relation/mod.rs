@@ -13,9 +13,10 @@ pub(crate) use origins::{Origin, Origins, same_span};
 /// drops them silently.
 pub(crate) const MAX_LINKS: usize = 128;
 
-/// How the span of a handler relates to the span that sent the message.
+/// How the span of a handler relates to the span that sent the message, and a task's to its
+/// caller's.
 ///
-/// Usually it is written on the handler, `#[async_consumer(link)]`. Where it is known only at run
+/// Usually it is written on the function, `#[async_consumer(link)]`. Where it is known only at run
 /// time, `mode = EXPR` takes a `Relation`:
 ///
 /// ```

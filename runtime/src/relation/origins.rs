@@ -81,6 +81,12 @@ impl<'m> Origins<'m> {
         self.distinct
     }
 
+    /// All of them, those too that get no link.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = (TraceId, SpanId)> {
+        let kept = self.kept.iter().map(|it| (it.context.trace_id(), it.context.span_id()));
+        kept.chain(self.seen.iter().copied())
+    }
+
     pub(crate) fn has(&self, span: &SpanContext) -> bool {
         self.kept.iter().any(|origin| same_span(&origin.context, span))
     }

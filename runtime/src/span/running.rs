@@ -55,8 +55,8 @@ impl MessageId {
 }
 
 impl Running {
-    pub(crate) fn batch<'s>(origins: impl Iterator<Item = &'s SpanContext>) -> Self {
-        Self::Batch(origins.map(id).collect())
+    pub(crate) fn batch(origins: impl Iterator<Item = Id>) -> Self {
+        Self::Batch(origins.collect())
     }
 
     /// Of a task that is called here by `caller`: the handler around it goes on in the task, wherever

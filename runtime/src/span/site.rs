@@ -51,8 +51,8 @@ impl Site {
     }
 }
 
-/// All spans that have only a name share one call site, with the target `throughline`; all tasks
-/// that have only a name share another.
+/// All handlers that have only a name share one call site, with the target `throughline`; so do all
+/// producers, all tasks and so on.
 impl From<&'static str> for Site {
     fn from(function: &'static str) -> Self {
         Self { function, qualified_function: function, ..named() }
@@ -61,7 +61,7 @@ impl From<&'static str> for Site {
 
 /// What has only a name says in log lines what it is, and tells a failure as what it is.
 macro_rules! sites_by_name {
-    ($($of:ident: $operation:ident),+ $(,)?) => {
+    ($($of:ident: $operation:ident, $span:literal;)+) => {
         impl Site {$(
             #[cfg(feature = "tracing")]
             pub(crate) fn $of(self) -> Self {
@@ -72,7 +72,7 @@ macro_rules! sites_by_name {
                 let shared = crate::site!(
                     operation: $operation,
                     function: "",
-                    span: "",
+                    span: $span,
                     target: "throughline",
                     level: INFO,
                     fields: [],
@@ -89,11 +89,11 @@ macro_rules! sites_by_name {
 }
 
 sites_by_name! {
-    of_a_task: task,
-    of_a_send: send,
-    of_a_create: create,
-    of_a_receive: receive,
-    of_a_settle: settle,
+    of_a_task: task, "task";
+    of_a_send: send, "send";
+    of_a_create: create, "create";
+    of_a_receive: receive, "receive";
+    of_a_settle: settle, "settle";
 }
 
 #[cfg(feature = "tracing")]

@@ -85,7 +85,23 @@ pub fn task(site: impl Into<Site>) -> Task {
 /// });
 /// assert_eq!(resized.join().unwrap(), 320);
 /// ```
-#[derive(Debug)]
+///
+/// Cloned, it stands for several tasks of one caller, as in a parallel loop.
+///
+/// ```
+/// # use throughline::testing;
+/// # let traces = testing::capture_sync(|| {
+/// let task = throughline::task("resize").link();
+/// std::thread::scope(|scope| {
+///     for width in [320, 640] {
+///         let task = task.clone();
+///         scope.spawn(move || task.run_sync(|| Some(width)));
+///     }
+/// });
+/// # });
+/// # drop(traces);
+/// ```
+#[derive(Debug, Clone)]
 #[must_use = "nothing happens until it is started or run"]
 pub struct Task {
     site: Site,
@@ -179,7 +195,7 @@ impl Task {
     pub fn start_with(self, fields: &[(&'static str, FieldValue<'_>)]) -> ActiveSpan {
         let caller = self.caller.as_context();
         if caller.is_telemetry_suppressed() {
-            // Nor is what is called there to be traced elsewhere.
+            // What is called where nothing is traced is not traced elsewhere either.
             return ActiveSpan::passing_through(Some(caller.clone()));
         }
         let placement = self.relation.place_task(

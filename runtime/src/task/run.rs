@@ -14,8 +14,26 @@ pin_project! {
     /// A future that runs in a task's span: what [`Task::run`] and the methods of
     /// [`TaskFuture`](crate::TaskFuture) return.
     ///
-    /// The span starts at the first poll; a future that is never polled leaves no trace. Its caller
-    /// is whoever was active when this was made.
+    /// The span starts at the first poll, and its caller is whatever was active when this was made. A
+    /// future that is never polled leaves no trace.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// use std::collections::VecDeque;
+    /// use throughline::{RunTask, TaskFuture};
+    ///
+    /// async fn resize(width: u32) -> u32 {
+    ///     width
+    /// }
+    ///
+    /// let mut queue: VecDeque<RunTask<_>> = VecDeque::new();
+    /// queue.push_back(resize(320).continued("resize"));
+    /// queue.push_back(resize(640).continued("resize"));
+    /// while let Some(task) = queue.pop_front() {
+    ///     assert_ne!(task.await, 0);
+    /// }
+    /// # }
+    /// ```
     #[must_use = "futures do nothing unless they are awaited"]
     pub struct RunTask<F>
     where

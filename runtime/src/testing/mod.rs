@@ -77,9 +77,10 @@
 //! - **Spans still open at the end.** Wait for the work: await the `JoinHandle`, or the answer,
 //!   before the captured future ends. A failing assertion names what had not ended.
 //! - **A bare `tokio::spawn` on a multi-thread runtime**, if the task's spans neither continue nor
-//!   link to anything of the capture. A handler of a message that was sent in the capture is seen.
-//!   For other tasks, test on a current-thread runtime (`#[tokio::test]` is one), or make spans
-//!   in the task under a context that was carried there.
+//!   link to anything of the capture. A handler of a message that was sent in the capture is seen,
+//!   and so is an `#[async_task]` that was called in one of its spans. For others, test on a
+//!   current-thread runtime (`#[tokio::test]` is one), or make spans in the task under a context
+//!   that was carried there.
 //! - **Other people's `tracing` spans in spawned tasks.** The subscriber stays with the captured
 //!   future: write `tokio::spawn(task.with_current_subscriber())`, with
 //!   `tracing::instrument::WithSubscriber`. throughline's own spans need no subscriber and are made

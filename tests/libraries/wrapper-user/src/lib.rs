@@ -151,4 +151,16 @@ mod tests {
             .has_attribute("messaging.system", "company_bus")
             .has_attribute("messaging.message.conversation_id", "7");
     }
+    #[tokio::test]
+    async fn instrument_may_stand_below() {
+        #[async_consumer(link, crate = company::throughline)]
+        #[tracing::instrument(name = "inner", skip_all)]
+        async fn instrumented(order: Traced<Order>) -> u32 {
+            order.id
+        }
+
+        let traces = testing::capture(async { instrumented(published("4000")).await }).await;
+        traces.span("instrumented").is_root().links_to("send orders");
+        traces.span("inner").is_child_of("instrumented");
+    }
 }
