@@ -536,6 +536,22 @@ fn the_registry_declares_what_is_ours() {
     }
 }
 
+#[test]
+fn a_message_from_the_future_has_not_waited() {
+    in_both_worlds(|capture| {
+        let (_, metrics) = measure(capture, || {
+            let sent = Some(SystemTime::now() + Duration::from_secs(60));
+            let record = Record { sent, ..Record::default() };
+            throughline::consume("h").destination("early").run_sync(&record, || ());
+        });
+        let wait = metrics.one(WAIT);
+        assert_eq!(wait.count, 1);
+        assert!(wait.seconds.abs() < f64::EPSILON, "{}", wait.seconds);
+        let handled = metrics.one(HANDLED).seconds;
+        assert!((handled - metrics.one(PROCESS).seconds).abs() < 1e-6, "{handled}");
+    });
+}
+
 fn relations(metrics: &Metrics) -> Vec<(String, String, u64)> {
     let of = |it: &Point, key: &str| it.attributes.get(key).cloned().unwrap_or_default();
     let all = metrics.all(RELATIONS);
