@@ -4,6 +4,8 @@
 mod carrier;
 mod client;
 mod consumer;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod operation;
 mod outcome;
 #[doc(hidden)]

@@ -6,6 +6,8 @@ use opentelemetry::KeyValue;
 use opentelemetry::trace::Link;
 
 use crate::carrier::Agreement;
+#[cfg(feature = "metrics")]
+use crate::metrics::Measured;
 use crate::relation::{Origin, Origins};
 use crate::semconv::{self, key};
 use crate::span::Site;
@@ -51,6 +53,19 @@ impl Operation {
             (None, None) => operation.clone(),
         };
         Names { span, operation }
+    }
+
+    /// What is measured of it, from now on.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn measured(
+        &self,
+        operation_type: &'static str,
+        names: &Names,
+        facts: &Agreement<'_>,
+        messages: usize,
+    ) -> Measured {
+        let name = names.operation.clone();
+        Measured::new(operation_type, name, facts, self.destination.is_some(), messages)
     }
 }
 
@@ -114,7 +129,8 @@ macro_rules! setters {
         }
 
         /// Whether a span is made at all; it is unless told otherwise. Where none is made, the
-        /// context passes through to the work inside as if the span were filtered out.
+        /// context passes through to the work inside as if the span were filtered out. The feature
+        /// `metrics` measures it all the same.
         pub fn enabled(mut self, enabled: bool) -> Self {
             self.$($operation).+.enabled = enabled;
             self

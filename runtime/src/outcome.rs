@@ -148,6 +148,12 @@ impl Outcome {
         name.into_iter().chain(reason).collect()
     }
 
+    /// Whether it failed and will be tried again.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn is_retried(&self) -> bool {
+        self.is_retried
+    }
+
     /// The failure, if it is final.
     pub(crate) fn into_failure(self) -> Option<Failure> {
         self.failure.filter(|_| !self.is_retried)

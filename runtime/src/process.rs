@@ -91,6 +91,8 @@ impl<'a> Step<'a> {
             attributes: Vec::new(),
             fields: self.fields,
             running: Running::default(),
+            #[cfg(feature = "metrics")]
+            measured: None,
         }
         .start()
     }

@@ -115,6 +115,15 @@ impl<'m> Facts<'m> {
         }
     }
 
+    /// When the message was sent.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn time_sent(&self) -> Option<SystemTime> {
+        match self.known[SENT_AT] {
+            Some(Fact::Time(sent)) => Some(sent),
+            _ => None,
+        }
+    }
+
     fn into_owned(self) -> Facts<'static> {
         let owned = |fact: Fact<'m>| match fact {
             Fact::Text(text) => Fact::Text(Cow::Owned(text.into_owned())),
@@ -189,6 +198,31 @@ impl<'m> Agreement<'m> {
     /// The destination as a span's name may show it, where all agree on one.
     pub(crate) fn destination_for_a_name(&self) -> Option<&str> {
         self.facts.as_ref().and_then(Facts::destination_for_a_name)
+    }
+
+    /// The messaging system, where all agree on one.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn system(&self) -> Option<&str> {
+        match &self.facts.as_ref()?.known[SYSTEM] {
+            Some(Fact::Text(system)) => Some(system),
+            _ => None,
+        }
+    }
+
+    /// What is agreed on of that which has few values. A destination's plain name is one of these
+    /// only if the user gave it: what messages tell may be a name for each customer.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn attributes_of_few_values(
+        &self,
+        destination_is_given: bool,
+    ) -> impl Iterator<Item = KeyValue> {
+        let has_few = move |at| match at {
+            SYSTEM => true,
+            DESTINATION => destination_is_given,
+            TEMPLATE => !destination_is_given,
+            _ => false,
+        };
+        self.attributes_where(has_few, |_| false)
     }
 
     /// The message's own id, if that is the same for all.

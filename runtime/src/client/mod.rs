@@ -198,6 +198,9 @@ fn draft<'a>(
         other => other,
     };
     let names = operation.names(default, about.facts.destination_for_a_name());
+    // What a poll brings is not there yet.
+    #[cfg(feature = "metrics")]
+    let measured = operation.measured(operation_type, &names, &about.facts, 0);
     let mut attributes = vec![
         KeyValue::new(key::OPERATION_NAME, names.operation),
         KeyValue::new(key::OPERATION_TYPE, operation_type),
@@ -221,6 +224,8 @@ fn draft<'a>(
         attributes,
         fields,
         running: Running::default(),
+        #[cfg(feature = "metrics")]
+        measured: Some(Box::new(measured)),
     }
 }
 
@@ -248,5 +253,9 @@ impl Known {
         attributes.extend(left_out(&received.origins, MAX_LINKS));
         attributes.extend(received.batch_size.map(|size| count(key::BATCH_MESSAGE_COUNT, size)));
         span.add(links, attributes);
+        #[cfg(feature = "metrics")]
+        if let Some(measured) = span.measured() {
+            measured.bring(&received.facts, received.messages());
+        }
     }
 }

@@ -353,6 +353,9 @@ impl Handling<'_> {
             attributes: vec![KeyValue::new(key::FUNCTION_NAME, site.qualified_function)],
             fields,
             running: Running::default(),
+            // The messages are measured where their handler's span is.
+            #[cfg(feature = "metrics")]
+            measured: None,
         }
         .start()
     }
@@ -374,6 +377,10 @@ impl Handling<'_> {
 
         let destination = received.facts.destination_for_a_name();
         let names = operation.names(operation::PROCESS, destination);
+        #[cfg(feature = "metrics")]
+        let measured = operation
+            .measured(operation::PROCESS, &names, &received.facts, received.messages())
+            .handling(&placement, received.waited(), &received.facts);
         let links = links(&placement, &received, &ambient);
         let mut attributes = vec![
             KeyValue::new(key::OPERATION_NAME, names.operation),
@@ -399,6 +406,8 @@ impl Handling<'_> {
             attributes,
             fields,
             running: received.running(),
+            #[cfg(feature = "metrics")]
+            measured: Some(Box::new(measured)),
         }
         .start()
     }

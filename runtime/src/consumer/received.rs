@@ -1,5 +1,8 @@
 //! What a handler is given: one message or a batch, read in one pass.
 
+#[cfg(feature = "metrics")]
+use std::time::{Duration, SystemTime};
+
 use opentelemetry::Key;
 use opentelemetry::StringValue;
 use opentelemetry::baggage::{Baggage, BaggageExt, BaggageMetadata};
@@ -86,6 +89,9 @@ pub struct Received<'m> {
     /// Attempts to handle these messages that failed, each once.
     pub(crate) attempts: Vec<SpanContext>,
     agreed_baggage: Option<Vec<Entry>>,
+    /// When each message was sent, where that is known.
+    #[cfg(feature = "metrics")]
+    sent: Vec<SystemTime>,
 }
 
 type Entry = (Key, (StringValue, BaggageMetadata));
@@ -99,6 +105,8 @@ impl<'m> Received<'m> {
             batch_size,
             attempts: Vec::new(),
             agreed_baggage: None,
+            #[cfg(feature = "metrics")]
+            sent: Vec::new(),
         }
     }
 
@@ -114,14 +122,15 @@ impl<'m> Received<'m> {
 
     /// As it is when the messages themselves are gone.
     pub(crate) fn into_owned(self) -> Received<'static> {
-        let Self { origins, facts, context, batch_size, attempts, agreed_baggage } = self;
         Received {
-            origins: origins.into_owned(),
-            facts: facts.into_owned(),
-            context,
-            batch_size,
-            attempts,
-            agreed_baggage,
+            origins: self.origins.into_owned(),
+            facts: self.facts.into_owned(),
+            context: self.context,
+            batch_size: self.batch_size,
+            attempts: self.attempts,
+            agreed_baggage: self.agreed_baggage,
+            #[cfg(feature = "metrics")]
+            sent: self.sent,
         }
     }
 
@@ -142,6 +151,8 @@ impl<'m> Received<'m> {
         facts.capture(reading.captured);
         let notes = reading.context.notes();
         facts.sent_at_unless_known(notes.sent);
+        #[cfg(feature = "metrics")]
+        self.sent.extend(facts.time_sent());
         self.add_attempt(notes.failed_attempt.as_deref());
         self.origins.add(&reading.context.span_context(), &facts);
         if reading.unreadable {
@@ -156,6 +167,18 @@ impl<'m> Received<'m> {
         if let Some(attempt) = attempt.filter(|attempt| !known(attempt)) {
             self.attempts.push(attempt.clone());
         }
+    }
+
+    /// How many messages these are.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn messages(&self) -> usize {
+        self.batch_size.unwrap_or(1)
+    }
+
+    /// How long each message has waited until now, where that is known.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn waited(&self) -> Vec<Duration> {
+        self.sent.iter().filter_map(|sent| carrier::age(*sent)).collect()
     }
 
     /// A single message, as far as it can be told from others.

@@ -252,6 +252,8 @@ impl<'a> Producer<'a> {
         look.facts.overrule(operation.system.clone(), operation.destination.clone());
         let operation_type = if self.is_creation { operation::CREATE } else { operation::SEND };
         let names = operation.names(operation_type, look.facts.destination_for_a_name());
+        #[cfg(feature = "metrics")]
+        let measured = operation.measured(operation_type, &names, &look.facts, look.messages);
         let mut attributes = vec![
             KeyValue::new(key::OPERATION_NAME, names.operation),
             KeyValue::new(key::OPERATION_TYPE, operation_type),
@@ -263,10 +265,11 @@ impl<'a> Producer<'a> {
         attributes.extend(left_out(&look.kept, MAX_LINKS));
         // Only a span whose context goes into a message is its producer.
         let is_client = look.messages > 0 && look.messages_kept == look.messages;
+        // A message that has a context needs none made for it.
+        let is_done_already = self.is_creation && is_client;
         Draft {
             site: operation.site,
-            // A message that has a context needs none made for it.
-            enabled: operation.enabled && !(self.is_creation && is_client),
+            enabled: operation.enabled && !is_done_already,
             failure_event: operation.failure_event,
             name: names.span,
             kind: if is_client { SpanKind::Client } else { SpanKind::Producer },
@@ -276,6 +279,8 @@ impl<'a> Producer<'a> {
             attributes,
             fields,
             running: Running::default(),
+            #[cfg(feature = "metrics")]
+            measured: (!is_done_already).then(|| Box::new(measured)),
         }
     }
 }

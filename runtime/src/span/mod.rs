@@ -32,6 +32,8 @@ pub(crate) use running::{
 };
 pub use site::Site;
 
+#[cfg(feature = "metrics")]
+use crate::metrics::Measured;
 use crate::outcome::Outcome;
 use crate::semconv::key;
 
@@ -54,6 +56,9 @@ pub(crate) struct Draft<'a> {
     pub(crate) attributes: Vec<KeyValue>,
     pub(crate) fields: &'a [(&'static str, FieldValue<'a>)],
     pub(crate) running: Running,
+    /// What is measured beside the span, whether that is made or not.
+    #[cfg(feature = "metrics")]
+    pub(crate) measured: Option<Box<Measured>>,
 }
 
 /// Where the span stands among `tracing`'s own spans.
@@ -73,6 +78,10 @@ impl Draft<'_> {
             return active;
         }
         active.running = std::mem::take(&mut self.running);
+        #[cfg(feature = "metrics")]
+        {
+            active.measured = self.measured.take();
+        }
         if !self.enabled {
             active.attach = Some(self.parent);
             return active;
@@ -132,6 +141,8 @@ pub struct ActiveSpan {
     running: Running,
     panicked: Cell<bool>,
     finished: bool,
+    #[cfg(feature = "metrics")]
+    measured: Option<Box<Measured>>,
 }
 
 /// While it lives, the span is the current one.
@@ -158,6 +169,8 @@ impl ActiveSpan {
             running: Running::default(),
             panicked: Cell::new(false),
             finished: false,
+            #[cfg(feature = "metrics")]
+            measured: None,
         }
     }
 
@@ -205,6 +218,12 @@ impl ActiveSpan {
             span.add_link(span_context, attributes);
         }
         span.set_attributes(attributes);
+    }
+
+    /// What is measured beside the span: none where telemetry is suppressed.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn measured(&mut self) -> Option<&mut Measured> {
+        self.measured.as_deref_mut()
     }
 
     /// Ends the span.
@@ -281,11 +300,17 @@ impl ActiveSpan {
         }
         self.decide();
         let attributes = outcome.attributes();
+        #[cfg(feature = "metrics")]
+        let is_retried = outcome.is_retried();
         let failure = outcome.into_failure();
         #[cfg(feature = "tracing")]
         if let (Some(failure), Some(callsite)) = (&failure, self.tells_failure) {
             // Inside the span, whose status comes after it: a bridge sets one of its own.
             self.enter_with(|_| failure::tell(failure, callsite));
+        }
+        #[cfg(feature = "metrics")]
+        if let Some(measured) = self.measured.take() {
+            measured.record(failure.as_ref().map(|failure| &failure.error_type), is_retried);
         }
         let Some(own) = self.own.take() else { return };
         let span = own.span();

@@ -225,6 +225,9 @@ impl Task {
             attributes,
             fields,
             running: self.running,
+            // A task is no messaging operation.
+            #[cfg(feature = "metrics")]
+            measured: None,
         }
         .start()
     }
