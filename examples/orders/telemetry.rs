@@ -9,9 +9,11 @@ use opentelemetry_otlp::{ExporterBuildError, SpanExporter as OtlpExporter};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData, SpanExporter};
+use throughline::fmt::WithTraceIds;
 use throughline::testing::Traces;
 use tracing::Subscriber;
 use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt::{format, layer};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry;
 
@@ -62,6 +64,8 @@ impl Telemetry {
             // Below this level the HTTP libraries tell of themselves.
             .with(LevelFilter::INFO)
             .with(tracing_opentelemetry::layer().with_tracer(self.provider.tracer(self.service)))
+            // Each line has the ids of the trace and the span that it belongs to.
+            .with(layer().with_writer(std::io::stderr).event_format(WithTraceIds::text(format())))
     }
 
     /// The spans that have ended, as traces.

@@ -4,6 +4,9 @@
 mod carrier;
 mod client;
 mod consumer;
+#[cfg(feature = "fmt")]
+#[cfg_attr(docsrs, doc(cfg(feature = "fmt")))]
+pub mod fmt;
 #[cfg(feature = "metrics")]
 mod metrics;
 mod operation;

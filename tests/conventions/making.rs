@@ -221,11 +221,11 @@ impl Making {
             produce().run_sync(&mut batch, |_| ());
             produce().run_sync(&mut batch, |_| Err::<(), _>("no broker")).ok();
         }
-        produce().run_sync(&mut self.from_many(), |_| ());
+        produce().run_sync(&mut self.many(), |_| ());
     }
 
     /// More senders than a span has links for.
-    fn from_many(&self) -> Vec<Record> {
+    fn many(&self) -> Vec<Record> {
         let sender = |id: u64| format!("00-{id:032x}-{id:016x}-01");
         (1..=129).map(|id| self.from(&sender(id), "a1")).collect()
     }
@@ -252,7 +252,7 @@ impl Making {
         poll().run_sync(|| None::<Record>);
         poll().run_sync(|| vec![record(), self.from(OTHER_SENDER, "a2"), self.message(&[])]);
         poll().run_sync(Vec::<Record>::new);
-        poll().run_sync(|| self.from_many());
+        poll().run_sync(|| self.many());
         poll().run_sync(|| Err::<Vec<Record>, _>(std::fmt::Error)).ok();
         throughline::receive("poll").run_sync(record);
         let here = throughline::site!(
@@ -282,7 +282,7 @@ impl Making {
         throughline::settle(here).run_sync(&batch[0], || ());
         settle().run_sync(&batch[..], || ());
         settle().run_sync(&self.just_sent(&[]), || ());
-        settle().run_sync(&self.from_many(), || ());
+        settle().run_sync(&self.many(), || ());
         settle().run_sync(&batch[1], || Err::<(), _>("no broker")).ok();
     }
 }
