@@ -84,7 +84,7 @@ use proc_macro::TokenStream;
 /// | `crate` | the path of `throughline`, for users of a crate that re-exports it | `::throughline` |
 ///
 /// The first four are string literals or expressions over the arguments. Expressions see the arguments before the body
-/// has them, and are evaluated before it runs.
+/// has them, the names in a message's pattern as references, and are evaluated before it runs.
 ///
 /// ```
 /// use throughline::{Traced, async_consumer, testing};
