@@ -8,7 +8,7 @@ use throughline::{
     Facts, HeaderReader, Message, MessageMut, Relation, TraceContext, Traced, async_consumer,
     async_producer, async_task,
 };
-use throughline_tests::{Headers, SENDER, from, headers, in_both_worlds, in_span};
+use throughline_tests::{Headers, SENDER, from, headers, in_both_worlds, in_span, work_for};
 
 /// A broker's message, whose protocol tells when it was sent.
 struct Record {
@@ -361,10 +361,7 @@ fn a_task_that_waited_too_long_or_too_often_is_linked_as_well() {
             let task = in_span("request", || {
                 throughline::task("late").continue_().within(Duration::from_nanos(1))
             });
-            let called = std::time::Instant::now();
-            while called.elapsed() < Duration::from_micros(50) {
-                std::hint::spin_loop();
-            }
+            work_for(Duration::from_micros(50));
             task.run_sync(|| ());
         });
         traces

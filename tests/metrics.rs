@@ -16,7 +16,7 @@ use throughline::{
     Facts, HeaderReader, Message, MessageMut, Outcome, Relation, TraceContext, Traced,
     async_consumer, async_producer,
 };
-use throughline_tests::{Headers, OTHER_SENDER, SENDER, from, headers, in_both_worlds};
+use throughline_tests::{Headers, OTHER_SENDER, SENDER, from, headers, in_both_worlds, work_for};
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 
@@ -183,7 +183,7 @@ impl MessageMut for Record {
 
 #[async_consumer(link, destination = "handled", system = "shop")]
 async fn handle(message: Headers) -> Result<(), std::fmt::Error> {
-    std::thread::sleep(Duration::from_millis(30));
+    work_for(Duration::from_millis(30));
     if message.len() > 1 { Err(std::fmt::Error) } else { Ok(()) }
 }
 
@@ -462,7 +462,7 @@ fn how_long_messages_waited_and_when_they_were_handled() {
         let (_, metrics) = measure(capture, || {
             let handler = throughline::consume("h").destination("late");
             handler.run_sync(&Record::sent_ago(2), || {
-                std::thread::sleep(Duration::from_millis(50));
+                work_for(Duration::from_millis(50));
             });
         });
         let (wait, handled) = (metrics.one(WAIT), metrics.one(HANDLED));

@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::thread;
+use std::time::Duration;
 
 use opentelemetry_sdk::trace::Sampler;
 use throughline::testing::{Capture, Traces};
@@ -16,7 +17,7 @@ use throughline::{
 };
 use throughline_tests::{
     Headers, SENDER, UNSAMPLED_SENDER, baggage, current, current_trace, from, headers,
-    in_both_worlds, in_span,
+    in_both_worlds, in_span, work_for,
 };
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
@@ -434,7 +435,7 @@ fn a_span_that_ends_when_it_is_dropped_ends_before_the_task_that_it_called() {
             let task = {
                 let span = application.start("by hand");
                 let _attached = opentelemetry::Context::new().with_span(span).attach();
-                (|| thread::sleep(std::time::Duration::from_millis(2))).continued("late")
+                (|| work_for(Duration::from_millis(2))).continued("late")
             };
             task();
         });

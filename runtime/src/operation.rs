@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use opentelemetry::KeyValue;
-use opentelemetry::trace::Link;
+use opentelemetry::trace::{Link, SpanContext};
 
 use crate::carrier::Agreement;
 #[cfg(feature = "metrics")]
@@ -85,6 +85,11 @@ pub(crate) fn links_to(origins: &Origins<'_>, all: &Agreement<'_>, at_most: usiz
         Link::new(origin.context.clone(), attributes, 0)
     };
     origins.iter().take(at_most).map(link).collect()
+}
+
+/// A link that says what it is to the span.
+pub(crate) fn link_with_role(to: &SpanContext, role: &'static str) -> Link {
+    Link::new(to.clone(), vec![KeyValue::new(key::LINK_ROLE, role)], 0)
 }
 
 /// How many of the origins have no link then.

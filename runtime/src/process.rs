@@ -5,16 +5,17 @@
 
 use std::borrow::Cow;
 
-use opentelemetry::baggage::{Baggage, BaggageExt};
+use opentelemetry::Context;
 use opentelemetry::trace::{Link, SpanContext, SpanKind, TraceContextExt};
-use opentelemetry::{Context, KeyValue};
 
 use crate::carrier::TraceContext;
+use crate::operation::link_with_role;
 use crate::outcome::Outcome;
 use crate::relation::same_span;
-use crate::semconv::{key, link_role};
+use crate::semconv::link_role;
 use crate::span::{
     ActiveSpan, Draft, FieldValue, Lineage, Running, Site, current_context, current_span,
+    without_its_span,
 };
 
 /// A step of a process of many requests: a span that ends as soon as it has begun. See
@@ -158,7 +159,7 @@ impl TraceContext {
     #[must_use = "a process whose context is not kept can't be linked to"]
     pub fn begin<'a>(process: impl Into<Step<'a>>) -> Self {
         let ambient = current_context();
-        let top = with_baggage_of(&ambient);
+        let top = without_its_span(&ambient);
         let links = links_back(ambient.span().span_context(), &SpanContext::NONE);
         let mut root = process.into().start(top.clone(), links);
         let origin = Self::detached(&root.own_context().unwrap_or(top));
@@ -224,15 +225,5 @@ fn links_back(ambient: &SpanContext, origin: &SpanContext) -> Vec<Link> {
     if !ambient.is_valid() || same_span(ambient, origin) {
         return Vec::new();
     }
-    vec![Link::new(ambient.clone(), vec![KeyValue::new(key::LINK_ROLE, link_role::AMBIENT)], 0)]
-}
-
-/// A context without a span.
-fn with_baggage_of(ambient: &Context) -> Context {
-    let baggage = ambient.baggage();
-    if baggage.is_empty() {
-        return Context::new();
-    }
-    let entries = baggage.iter().map(|(key, value)| (key.clone(), value.clone()));
-    Context::new().with_baggage(entries.collect::<Baggage>())
+    vec![link_with_role(ambient, link_role::AMBIENT)]
 }

@@ -1,5 +1,7 @@
 //! What the tests share.
 
+use std::time::{Duration, Instant};
+
 use opentelemetry::Context;
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::trace::TraceContextExt;
@@ -30,6 +32,14 @@ pub fn from(sender: &str) -> Headers {
 pub fn in_both_worlds(mut body: impl FnMut(Capture)) {
     body(Capture::new());
     body(Capture::new().without_tracing());
+}
+
+/// Works for so long by the clock, for what is measured; it may take longer, never shorter.
+pub fn work_for(at_least: Duration) {
+    let began = Instant::now();
+    while began.elapsed() < at_least {
+        std::hint::spin_loop();
+    }
 }
 
 /// Captures what `body` makes inside a span called `poll loop`.

@@ -28,7 +28,7 @@ pub(crate) use described::reference_at;
 // Output:
 //     async fn charge_card(msg: OrderPlaced) -> Result<(), PaymentError> {
 //         let mut __span = ::throughline::consume(::throughline::site!(
-//                 function: "charge_card", span: "process orders",
+//                 operation: process, function: "charge_card", span: "process orders",
 //                 target: ::core::module_path!(), level: INFO, fields: ["order.id"]))
 //             .continue_()
 //             .destination("orders")

@@ -1,7 +1,8 @@
 //! How often a trace was continued, counted in its `tracestate`, where services that know nothing of
 //! the count hand it on.
 
-use opentelemetry::trace::SpanContext;
+use opentelemetry::Context;
+use opentelemetry::trace::{SpanContext, TraceContextExt};
 
 /// Our key in `tracestate`, and the form of its value. Under semver.
 const KEY: &str = "throughline";
@@ -12,8 +13,18 @@ pub(crate) fn count(context: &SpanContext) -> Option<u32> {
     context.trace_state().get(KEY)?.strip_prefix(PREFIX)?.parse().ok()
 }
 
+/// The context to continue, with the count that its trace goes on with, if there is one.
+pub(crate) fn continued(context: &Context, count: Option<u32>) -> Context {
+    match count {
+        None => context.clone(),
+        Some(count) => {
+            context.with_remote_span_context(counted(context.span().span_context(), count))
+        }
+    }
+}
+
 /// The same context with another count.
-pub(crate) fn counted(context: &SpanContext, count: u32) -> SpanContext {
+fn counted(context: &SpanContext, count: u32) -> SpanContext {
     let state = context.trace_state();
     // A list that is full, or else not as it should be, is handed on as it is.
     let state = state.insert(KEY, format!("{PREFIX}{count}")).unwrap_or_else(|_| state.clone());

@@ -17,8 +17,8 @@ pub(crate) use received::{Received, Wanted};
 pub use unstarted::UnstartedSpan;
 
 use crate::carrier::hops;
-use crate::operation::{Operation, count, links_to};
-use crate::outcome::{IntoOutcome, Outcome};
+use crate::operation::{Operation, count, link_with_role, links_to};
+use crate::outcome::IntoOutcome;
 use crate::relation::{Baggage, MAX_LINKS, Parent, Placement, Relation, Situation};
 use crate::semconv::{key, link_role, operation};
 use crate::span::{
@@ -220,10 +220,8 @@ impl<'a, Number> Consumer<'a, Number> {
         M: Receive<K> + ?Sized,
         K: TakenBy<Number>,
     {
-        let wanted = Wanted { max_links: self.max_links, headers: self.headers };
-        let received = message.receive(wanted);
-        let Self { operation, relation, max_links, fields, .. } = self;
-        Handling { operation, relation, max_links, received }.start(fields)
+        let fields = self.fields;
+        self.handling(message).start(fields)
     }
 
     /// Reads `message` now, for a span that starts later: where a function is called with the
@@ -245,10 +243,18 @@ impl<'a, Number> Consumer<'a, Number> {
         M: Receive<K> + ?Sized,
         K: TakenBy<Number>,
     {
-        let wanted = Wanted { max_links: self.max_links, headers: self.headers };
-        let received = message.receive(wanted).into_owned();
-        let Self { operation, relation, max_links, fields, .. } = self;
-        UnstartedSpan::new(Handling { operation, relation, max_links, received }, fields)
+        let fields = self.fields;
+        UnstartedSpan::new(self.handling(message).into_owned(), fields)
+    }
+
+    fn handling<'m, K, M>(self, message: &'m M) -> Handling<'m>
+    where
+        M: Receive<K> + ?Sized,
+        'a: 'm,
+    {
+        let Self { operation, relation, max_links, headers, .. } = self;
+        let received = message.receive(Wanted { max_links, headers });
+        Handling { operation, relation, max_links, received }
     }
 
     /// Runs `future` inside the span, which starts when the returned future is first polled; what
@@ -305,8 +311,7 @@ impl<'a, Number> Consumer<'a, Number> {
     {
         let mut span = self.start(message);
         let result = span.run_sync(body);
-        let outcome: Outcome = result.outcome();
-        span.finish(outcome);
+        span.finish(result.outcome());
         result
     }
 }
@@ -330,6 +335,11 @@ struct Handling<'m> {
 }
 
 impl Handling<'_> {
+    fn into_owned(self) -> Handling<'static> {
+        let Self { operation, relation, max_links, received } = self;
+        Handling { operation, relation, max_links, received: received.into_owned() }
+    }
+
     fn start(self, fields: &[(&'static str, FieldValue<'_>)]) -> ActiveSpan {
         match self.received.message_id() {
             // What has a consumer's span already gets no second one.
@@ -425,10 +435,6 @@ fn links(placement: &Placement, received: &Received<'_>, ambient: &SpanContext) 
     links
 }
 
-fn link_with_role(to: &SpanContext, role: &'static str) -> Link {
-    Link::new(to.clone(), vec![KeyValue::new(key::LINK_ROLE, role)], 0)
-}
-
 /// The span says why it is what it is.
 fn explanation(placement: &Placement) -> impl Iterator<Item = KeyValue> {
     let kind = KeyValue::new(key::RELATION_KIND, placement.kind.as_str());
@@ -439,7 +445,7 @@ fn explanation(placement: &Placement) -> impl Iterator<Item = KeyValue> {
 
 fn parent(placement: &Placement, received: &Received<'_>, ambient: &Context) -> Context {
     let base = match placement.parent {
-        Parent::Origin => return origin(placement, received),
+        Parent::Origin => return hops::continued(received.context.as_context(), placement.hops),
         Parent::Ambient => ambient.clone(),
         Parent::None => Context::new(),
     };
@@ -454,15 +460,4 @@ fn parent(placement: &Placement, received: &Received<'_>, ambient: &Context) -> 
         return base;
     }
     base.with_baggage(entries.into_iter().collect::<opentelemetry::baggage::Baggage>())
-}
-
-/// The sender's context, with the count of hops that the trace goes on with.
-fn origin(placement: &Placement, received: &Received<'_>) -> Context {
-    let context = received.context.as_context();
-    match placement.hops {
-        None => context.clone(),
-        Some(count) => {
-            context.with_remote_span_context(hops::counted(context.span().span_context(), count))
-        }
-    }
 }

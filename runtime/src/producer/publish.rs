@@ -147,21 +147,26 @@ impl Writing {
 
     fn write_into<M: MessageMut + ?Sized>(&mut self, message: &mut M) {
         let Some((carried, stays)) = self.carried.next() else { return };
+        // What somebody chose is left alone unless this producer has something to say itself.
+        if stays {
+            if self.has_to_say {
+                carrier::note(self.notes_for(message), &carried, message);
+            }
+            return;
+        }
+        if !self.context.is_empty() {
+            self.context.clone().with_notes(self.notes_for(message)).write_to(message);
+        } else if !carried.is_empty() {
+            // There is nothing to write, but the context that is there has to go.
+            self.context.write_to(message);
+        }
+    }
+
+    fn notes_for<M: MessageMut + ?Sized>(&self, message: &M) -> Notes {
         let mut notes = self.notes.clone();
         if !message.tells_when_it_was_sent() {
             notes.sent = carrier::now();
         }
-        if stays {
-            // What somebody chose is left alone unless this producer has something to say itself.
-            if self.has_to_say {
-                carrier::note(notes, &carried, message);
-            }
-            return;
-        }
-        // Where there is nothing to write, only a context that is there has to go.
-        if !(self.context.is_empty() && carried.is_empty()) {
-            let notes = if self.context.is_empty() { Notes::default() } else { notes };
-            self.context.clone().with_notes(notes).write_to(message);
-        }
+        notes
     }
 }

@@ -15,6 +15,7 @@ use tracing::level_filters::{LevelFilter, STATIC_MAX_LEVEL};
 use tracing::{Span, Value};
 use tracing_opentelemetry::{OpenTelemetrySpanExt, SetParentError};
 
+use super::current::copied_baggage;
 use super::{ActiveSpan, Draft, Lineage, otel};
 use crate::relation::same_span;
 
@@ -185,10 +186,6 @@ fn behind_reload(builder: SpanBuilder, parent: &Context, root: bool) -> Decided 
     own.span().set_attributes(builder.attributes.unwrap_or_default());
     // A `tracing` root begins with an empty context: the baggage has to be put back.
     let lost_baggage = root && !parent.baggage().is_empty();
-    let attach = lost_baggage.then(|| own.with_baggage(copied(parent)));
+    let attach = lost_baggage.then(|| own.with_baggage(copied_baggage(parent)));
     Decided { own: Some(own), attach, ends_here: false }
-}
-
-fn copied(context: &Context) -> opentelemetry::baggage::Baggage {
-    context.baggage().iter().map(|(key, value)| (key.clone(), value.clone())).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use opentelemetry::baggage::BaggageExt;
+use opentelemetry::baggage::{Baggage, BaggageExt};
 #[cfg(feature = "tracing")]
 use opentelemetry::trace::SpanContext;
 use opentelemetry::trace::{SpanId, TraceContextExt};
@@ -82,6 +82,18 @@ pub(crate) fn current_context() -> Context {
 pub(crate) fn current_span() -> Context {
     let current = Context::current();
     nearer(&current).unwrap_or(current)
+}
+
+/// What is left of a context where its span is not to be the parent: the baggage.
+pub(crate) fn without_its_span(context: &Context) -> Context {
+    if context.baggage().is_empty() {
+        return Context::new();
+    }
+    Context::new().with_baggage(copied_baggage(context))
+}
+
+pub(super) fn copied_baggage(context: &Context) -> Baggage {
+    context.baggage().iter().map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
 /// The context of `tracing`'s current span, where that is nearer than OpenTelemetry's current one.

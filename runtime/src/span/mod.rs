@@ -22,7 +22,7 @@ use opentelemetry::{Context, ContextGuard, KeyValue};
 
 #[cfg(feature = "tracing")]
 use current::current_span_context;
-pub(crate) use current::{current_context, current_span};
+pub(crate) use current::{current_context, current_span, without_its_span};
 pub(crate) use field::Plain;
 pub use field::{FieldValue, Value, debug, display, empty, value};
 pub use future::Run;

@@ -6,7 +6,6 @@ mod run;
 use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
 
-use opentelemetry::baggage::{Baggage, BaggageExt};
 use opentelemetry::trace::{Link, SpanKind, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
 
@@ -17,7 +16,9 @@ use crate::carrier::{self, TraceContext, hops};
 use crate::outcome::{IntoOutcome, Outcome};
 use crate::relation::{Caller, Relation, Sending, TaskPlacement};
 use crate::semconv::key;
-use crate::span::{ActiveSpan, Draft, FieldValue, Lineage, Plain, Running, Site, current_context};
+use crate::span::{
+    ActiveSpan, Draft, FieldValue, Lineage, Plain, Running, Site, current_context, without_its_span,
+};
 
 /// Begins a task's span without a macro, and takes note of what is active here: the task's caller.
 ///
@@ -291,17 +292,7 @@ fn link(placement: TaskPlacement, caller: &Context) -> Option<Link> {
 
 fn parent(placement: TaskPlacement, caller: &Context) -> Context {
     if placement.caller == Caller::Parent {
-        return match placement.hops {
-            None => caller.clone(),
-            Some(count) => {
-                caller.with_remote_span_context(hops::counted(caller.span().span_context(), count))
-            }
-        };
+        return hops::continued(caller, placement.hops);
     }
-    let baggage = caller.baggage();
-    if !placement.keeps_baggage || baggage.is_empty() {
-        return Context::new();
-    }
-    let copied = baggage.iter().map(|(key, value)| (key.clone(), value.clone()));
-    Context::new().with_baggage(copied.collect::<Baggage>())
+    if placement.keeps_baggage { without_its_span(caller) } else { Context::new() }
 }
