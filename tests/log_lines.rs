@@ -1,38 +1,13 @@
 //! With `WithTraceIds` each log line inside a span carries its ids, in text and in JSON, with an
 //! OpenTelemetry layer and without one.
 
-use std::io;
-use std::sync::{Arc, Mutex};
-
 use throughline::async_consumer;
 use throughline::fmt::WithTraceIds;
 use throughline::testing::{Capture, Traces};
-use throughline_tests::{Headers, SENDER, from};
-use tracing_subscriber::fmt::{MakeWriter, format};
+use throughline_tests::{Headers, Log, SENDER, from};
+use tracing_subscriber::fmt::format;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry;
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().expect("nobody panicked").extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'w> MakeWriter<'w> for Log {
-    type Writer = Self;
-
-    fn make_writer(&'w self) -> Self {
-        self.clone()
-    }
-}
 
 #[async_consumer(continue)]
 fn handle(message: &Headers) {
@@ -56,9 +31,7 @@ fn captured(json: bool, bridged: bool) -> (Traces, Vec<String>) {
         tracing::info!("outside");
         handle(&from(SENDER));
     });
-    let written = log.0.lock().expect("nobody panicked").clone();
-    let lines = String::from_utf8(written).expect("text").lines().map(str::to_owned).collect();
-    (traces, lines)
+    (traces, log.lines())
 }
 
 #[test]

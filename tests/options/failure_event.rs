@@ -7,11 +7,11 @@ use throughline::testing::Capture;
 use throughline::{
     IntoOutcome, Outcome, TaskFn as _, TraceContext, async_consumer, async_producer, async_task,
 };
-use throughline_tests::{Headers, SENDER, from};
+use throughline_tests::{Headers, Log, SENDER, from};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::{Context, SubscriberExt as _};
 
-use crate::{Log, with_a_log};
+use crate::with_a_log;
 
 struct Refused(u32);
 

@@ -1,5 +1,7 @@
 //! What the tests share.
 
+mod log;
+
 use std::time::{Duration, Instant};
 
 use opentelemetry::Context;
@@ -7,6 +9,8 @@ use opentelemetry::baggage::BaggageExt;
 use opentelemetry::trace::TraceContextExt;
 use throughline::testing::{Capture, Traces};
 use throughline::{Outcome, TraceContext};
+
+pub use log::Log;
 
 /// A sender in another process.
 pub const SENDER: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
