@@ -11,6 +11,9 @@ pub struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
     /// The lines logged so far.
+    ///
+    /// # Panics
+    /// If what was written is not text, or a writer panicked.
     pub fn lines(&self) -> Vec<String> {
         let written = String::from_utf8(self.0.lock().expect("nobody panicked").clone());
         written.expect("text").lines().map(str::to_owned).collect()
