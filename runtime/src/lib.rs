@@ -51,8 +51,8 @@ pub mod tower;
 /// ```
 pub mod fact {
     pub use crate::carrier::fact_values::{
-        Always, Body, Count, Displayed, Sometimes, Text, Time, count, display, size, text, time,
-        unix_ms,
+        Always, AttributeValue, Body, Count, Displayed, Sometimes, Text, Time, count, display,
+        size, text, time, unix_ms,
     };
 }
 
@@ -61,6 +61,7 @@ pub mod field {
     pub use crate::span::{FieldValue, Value, debug, display, empty, value};
 }
 
+pub use carrier::clients;
 pub use carrier::{
     Batch, BatchMut, Facts, HeaderReader, HeaderValue, Message, MessageMut, Repeats, TraceContext,
     Traced,

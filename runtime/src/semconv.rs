@@ -18,10 +18,24 @@ pub(crate) mod key {
     pub(crate) const OPERATION_TYPE: &str = "messaging.operation.type";
     pub(crate) const DESTINATION_NAME: &str = "messaging.destination.name";
     pub(crate) const DESTINATION_TEMPLATE: &str = "messaging.destination.template";
+    pub(crate) const DESTINATION_TEMPORARY: &str = "messaging.destination.temporary";
+    pub(crate) const DESTINATION_ANONYMOUS: &str = "messaging.destination.anonymous";
+    pub(crate) const PARTITION_ID: &str = "messaging.destination.partition.id";
+    pub(crate) const SUBSCRIPTION_NAME: &str = "messaging.destination.subscription.name";
+    pub(crate) const CONSUMER_GROUP_NAME: &str = "messaging.consumer.group.name";
+    pub(crate) const CLIENT_ID: &str = "messaging.client.id";
+    pub(crate) const SERVER_ADDRESS: &str = "server.address";
+    pub(crate) const SERVER_PORT: &str = "server.port";
     pub(crate) const BATCH_MESSAGE_COUNT: &str = "messaging.batch.message_count";
     pub(crate) const MESSAGE_ID: &str = "messaging.message.id";
     pub(crate) const CONVERSATION_ID: &str = "messaging.message.conversation_id";
     pub(crate) const BODY_SIZE: &str = "messaging.message.body.size";
+    pub(crate) const ENVELOPE_SIZE: &str = "messaging.message.envelope.size";
+    pub(crate) const KAFKA_MESSAGE_KEY: &str = "messaging.kafka.message.key";
+    pub(crate) const KAFKA_OFFSET: &str = "messaging.kafka.offset";
+    pub(crate) const KAFKA_TOMBSTONE: &str = "messaging.kafka.message.tombstone";
+    pub(crate) const RABBITMQ_ROUTING_KEY: &str = "messaging.rabbitmq.destination.routing_key";
+    pub(crate) const RABBITMQ_DELIVERY_TAG: &str = "messaging.rabbitmq.message.delivery_tag";
     pub(crate) const ERROR_TYPE: &str = "error.type";
     pub(crate) const FUNCTION_NAME: &str = "code.function.name";
 
@@ -53,6 +67,36 @@ pub(crate) mod operation {
     pub(crate) const CREATE: &str = "create";
     pub(crate) const RECEIVE: &str = "receive";
     pub(crate) const SETTLE: &str = "settle";
+}
+
+/// Whether what a message tells under `key` belongs on the span of an operation, or on a link of it
+/// (conventions, "Messaging spans", and the page of each system).
+pub(crate) fn belongs_on(key: &str, operation_type: &str) -> bool {
+    use operation::{CREATE, PROCESS, RECEIVE, SEND, SETTLE};
+    let on: &[&str] = match key {
+        // What is created or sent has no way behind it yet.
+        key::CONSUMER_GROUP_NAME
+        | key::SUBSCRIPTION_NAME
+        | key::RABBITMQ_DELIVERY_TAG
+        | "messaging.gcp_pubsub.message.ack_id"
+        | "messaging.gcp_pubsub.message.delivery_attempt"
+        | key::MESSAGE_AGE
+        | key::MESSAGE_ATTEMPT => &[RECEIVE, PROCESS, SETTLE],
+        // A settlement sends nothing of the message again.
+        key::BODY_SIZE | key::ENVELOPE_SIZE | key::KAFKA_MESSAGE_KEY | key::KAFKA_TOMBSTONE => {
+            &[CREATE, SEND, RECEIVE, PROCESS]
+        }
+        // A creation asks no broker for anything.
+        key::CLIENT_ID | key::KAFKA_OFFSET => &[SEND, RECEIVE, PROCESS, SETTLE],
+        key::DESTINATION_TEMPORARY
+        | key::DESTINATION_ANONYMOUS
+        | key::RABBITMQ_ROUTING_KEY
+        | "aws.sqs.queue.url" => &[SEND, RECEIVE, PROCESS],
+        "aws.sns.topic.arn" => &[SEND],
+        "messaging.gcp_pubsub.message.ordering_key" => &[CREATE, SEND],
+        _ => return true,
+    };
+    on.contains(&operation_type)
 }
 
 /// Values of `throughline.outcome.name` that are ours.

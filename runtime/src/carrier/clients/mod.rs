@@ -1,0 +1,2 @@
+//! The message types of brokers' clients. Each has a cargo feature, named after the client's crate and
+//! its breaking version, and a module with a page on it and a complete example.
