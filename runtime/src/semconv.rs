@@ -112,8 +112,10 @@ pub(crate) mod link_role {
     pub(crate) const ATTEMPT: &str = "attempt";
 }
 
-/// Values of `messaging.system` for what the conventions have no name for.
+/// Values of `messaging.system`: those of the conventions, and for what has no name there one of our own.
 pub(crate) mod system {
+    #[cfg(feature = "rdkafka-0_39")]
+    pub(crate) const KAFKA: &str = "kafka";
     pub(crate) const IN_PROCESS: &str = "in_process";
 }
 
