@@ -7,7 +7,7 @@
 use std::env;
 use std::error::Error;
 
-use futures::StreamExt;
+use futures_util::StreamExt;
 use lapin::message::Delivery;
 use lapin::options::{
     BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, QueueDeclareOptions,

@@ -1,17 +1,25 @@
 //! Every client's messages, sent and received by a real server. A server that can't be reached leaves
 //! its tests ignored, with the reason; under `THROUGHLINE_REQUIRE_BROKERS=1` they fail.
 
+#[cfg(feature = "kafka")]
+mod kafka;
+#[cfg(any(feature = "kafka", feature = "rabbitmq"))]
+mod python;
 #[cfg(feature = "rabbitmq")]
 mod rabbitmq;
 
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial};
-#[cfg(not(feature = "rabbitmq"))]
+#[cfg(not(all(feature = "kafka", feature = "rabbitmq")))]
 use throughline_test_brokers::not_built;
 
 fn main() -> ExitCode {
     let mut trials: Vec<Trial> = Vec::new();
+    #[cfg(feature = "kafka")]
+    trials.extend(kafka::trials());
+    #[cfg(not(feature = "kafka"))]
+    trials.push(not_built("kafka", "kafka"));
     #[cfg(feature = "rabbitmq")]
     trials.extend(rabbitmq::trials());
     #[cfg(not(feature = "rabbitmq"))]

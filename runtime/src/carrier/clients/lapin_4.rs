@@ -1,7 +1,7 @@
 //! RabbitMQ by [`lapin`] 4: deliveries are read, properties are written.
 //!
 //! ```no_run
-//! use futures::StreamExt;
+//! use futures_util::StreamExt;
 //! use lapin::message::Delivery;
 //! use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicNackOptions, BasicPublishOptions};
 //! use lapin::types::FieldTable;
