@@ -82,7 +82,7 @@ impl Telemetry {
             .with_target(false)
             .with_tracked_inactivity(false)
             // Events are for the log, whose lines lead to their spans; on spans the conventions want none.
-            .with_filter(filter_fn(|metadata| metadata.is_span()));
+            .with_filter(filter_fn(|metadata| !metadata.is_event()));
         registry()
             // Below this level the HTTP libraries tell of themselves.
             .with(LevelFilter::INFO)

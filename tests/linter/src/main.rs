@@ -16,14 +16,14 @@ OpenTelemetry's semantic conventions. Fails if they break them, if there are non
   --registry FILE  what else is declared, in the form of the conventions' own registry";
 
 /// What the command line says.
-struct Arguments {
+struct Task {
     tell_all: bool,
     registries: Vec<String>,
     program: String,
     arguments: Vec<String>,
 }
 
-impl Arguments {
+impl Task {
     fn parse(mut words: impl Iterator<Item = String>) -> Option<Self> {
         let (mut tell_all, mut registries) = (false, Vec::new());
         let program = loop {
@@ -40,11 +40,11 @@ impl Arguments {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Some(arguments) = Arguments::parse(std::env::args().skip(1)) else {
+    let Some(task) = Task::parse(std::env::args().skip(1)) else {
         eprintln!("{USAGE}");
         return ExitCode::from(2);
     };
-    match run(&arguments).await {
+    match run(&task).await {
         Ok(findings) if findings.all(Level::Violation).next().is_none() => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
         Err(error) => {
@@ -55,7 +55,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(
-    Arguments { tell_all, registries, program, arguments }: &Arguments,
+    Task { tell_all, registries, program, arguments }: &Task,
 ) -> Result<Findings, Box<dyn Error>> {
     let mut registry = Registry::conventions();
     for file in registries {

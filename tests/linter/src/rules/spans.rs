@@ -29,16 +29,14 @@ pub(super) fn check_error(report: &mut Report<'_>, span: &Span) {
     let error_type = text(&span.attributes, "error.type");
     match (code, error_type) {
         (StatusCode::Error, None) => {
-            report.violation("error_type", "it failed, and has no `error.type`")
+            report.violation("error_type", "it failed, and has no `error.type`");
         }
-        (StatusCode::Unset | StatusCode::Ok, Some(error_type)) => report.violation(
-            "error_type",
-            format!("`error.type` is `{error_type}`, and the status is no error"),
-        ),
-        (StatusCode::Error, Some(error_type))
-            if status.is_some_and(|it| it.message == error_type) =>
-        {
+        (StatusCode::Error, Some(it)) if status.is_some_and(|status| status.message == it) => {
             report.improvement("status_description", "the status says no more than `error.type`");
+        }
+        (StatusCode::Unset | StatusCode::Ok, Some(it)) => {
+            let message = format!("`error.type` is `{it}`, and the status is no error");
+            report.violation("error_type", message);
         }
         _ => {}
     }
