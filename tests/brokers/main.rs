@@ -1,11 +1,26 @@
 //! Every client's messages, sent and received by a real server. A server that can't be reached leaves
 //! its tests ignored, with the reason; under `THROUGHLINE_REQUIRE_BROKERS=1` they fail.
 
+#[cfg(feature = "mqtt")]
+mod mosquitto;
+#[cfg(feature = "nats")]
+mod nats;
+
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial};
+#[cfg(not(all(feature = "mqtt", feature = "nats")))]
+use throughline_test_brokers::not_built;
 
 fn main() -> ExitCode {
-    let trials: Vec<Trial> = Vec::new();
+    let mut trials: Vec<Trial> = Vec::new();
+    #[cfg(feature = "mqtt")]
+    trials.extend(mosquitto::trials());
+    #[cfg(not(feature = "mqtt"))]
+    trials.push(not_built("mosquitto", "mqtt"));
+    #[cfg(feature = "nats")]
+    trials.extend(nats::trials());
+    #[cfg(not(feature = "nats"))]
+    trials.push(not_built("nats", "nats"));
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
