@@ -3,6 +3,10 @@
 
 #[cfg(feature = "kafka")]
 mod kafka;
+#[cfg(feature = "mqtt")]
+mod mosquitto;
+#[cfg(feature = "nats")]
+mod nats;
 #[cfg(any(feature = "kafka", feature = "rabbitmq"))]
 mod python;
 #[cfg(feature = "rabbitmq")]
@@ -11,7 +15,7 @@ mod rabbitmq;
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial};
-#[cfg(not(all(feature = "kafka", feature = "rabbitmq")))]
+#[cfg(not(all(feature = "kafka", feature = "mqtt", feature = "nats", feature = "rabbitmq")))]
 use throughline_test_brokers::not_built;
 
 fn main() -> ExitCode {
@@ -24,5 +28,13 @@ fn main() -> ExitCode {
     trials.extend(rabbitmq::trials());
     #[cfg(not(feature = "rabbitmq"))]
     trials.push(not_built("rabbitmq", "rabbitmq"));
+    #[cfg(feature = "mqtt")]
+    trials.extend(mosquitto::trials());
+    #[cfg(not(feature = "mqtt"))]
+    trials.push(not_built("mosquitto", "mqtt"));
+    #[cfg(feature = "nats")]
+    trials.extend(nats::trials());
+    #[cfg(not(feature = "nats"))]
+    trials.push(not_built("nats", "nats"));
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
