@@ -7,11 +7,13 @@ mod kafka;
 mod python;
 #[cfg(feature = "rabbitmq")]
 mod rabbitmq;
+#[cfg(feature = "redis")]
+mod redis;
 
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial};
-#[cfg(not(all(feature = "kafka", feature = "rabbitmq")))]
+#[cfg(not(all(feature = "kafka", feature = "rabbitmq", feature = "redis")))]
 use throughline_test_brokers::not_built;
 
 fn main() -> ExitCode {
@@ -24,5 +26,9 @@ fn main() -> ExitCode {
     trials.extend(rabbitmq::trials());
     #[cfg(not(feature = "rabbitmq"))]
     trials.push(not_built("rabbitmq", "rabbitmq"));
+    #[cfg(feature = "redis")]
+    trials.extend(redis::trials());
+    #[cfg(not(feature = "redis"))]
+    trials.push(not_built("redis", "redis"));
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
