@@ -37,6 +37,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         ("a_poll_links_to_what_it_brings", a_poll_links_to_what_it_brings),
         ("a_classic_queue_tells_a_second_attempt", a_classic_queue_tells_a_second_attempt),
         ("a_quorum_queue_counts_attempts", a_quorum_queue_counts_attempts),
+        ("what_a_dead_worker_left_comes_again", what_a_dead_worker_left_comes_again),
         ("a_queue_named_by_the_server_is_anonymous", a_queue_named_by_the_server_is_anonymous),
         ("headers_of_other_libraries_are_read", headers_of_other_libraries_are_read),
         ("the_largest_context_arrives", the_largest_context_arrives),
@@ -68,12 +69,15 @@ fn captured<F: Future<Output = ()>>(
 ) -> Traces {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
-        let (uri, properties) = (format!("amqp://{address}"), ConnectionProperties::default());
-        let connection = in_time(Connection::connect(&uri, properties)).await;
-        let connection = connection.expect("a connection");
+        let connection = in_time(connect(address)).await;
         let channel = connection.create_channel().await.expect("a channel");
         capture.run(in_time(body(channel))).await
     })
+}
+
+async fn connect(address: &str) -> Connection {
+    let uri = format!("amqp://{address}");
+    Connection::connect(&uri, ConnectionProperties::default()).await.expect("a connection")
 }
 
 async fn in_time<F: Future>(future: F) -> F::Output {
@@ -344,6 +348,34 @@ fn a_quorum_queue_counts_attempts(address: &str) {
             }
         });
         assert_eq!(attempts(&traces), ["1", "2", "3"]);
+    });
+}
+
+/// At least once: what was delivered and not acknowledged comes to another, as the second attempt.
+fn what_a_dead_worker_left_comes_again(address: &str) {
+    in_both_worlds(|capture| {
+        let queue = unique("left");
+        let traces = captured(address, capture, async |channel| {
+            let arguments = table(&[("x-expires", AMQPValue::LongInt(60_000))]);
+            let options = QueueDeclareOptions::default();
+            let declared = channel.queue_declare(queue.as_str().into(), options, arguments);
+            declared.await.expect("a queue");
+            publish(&channel, "", &queue, BasicProperties::default(), b"")
+                .await
+                .expect("published");
+
+            let worker = connect(address).await;
+            let its_channel = worker.create_channel().await.expect("a channel");
+            let order = next(&mut consume(&its_channel, &queue).await).await;
+            assert!(!order.redelivered);
+            worker.close(200, "killed".into()).await.expect("it is gone");
+
+            let order = next(&mut consume(&channel, &queue).await).await;
+            handle_again(&order).await;
+            order.ack(BasicAckOptions::default()).await.expect("no error");
+        });
+        assert_eq!(attempts(&traces), ["2"]);
+        traces.span("process retried").continues(&format!("send {queue}"));
     });
 }
 
