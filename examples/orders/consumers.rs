@@ -1,5 +1,5 @@
 //! The loops between the topic and the handlers: each takes deliveries, calls its handler and
-//! decides when to acknowledge.
+//! acknowledges when that is done: an order whose handler did not end, for whatever reason, comes again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +15,9 @@ pub const GROUPS: [&str; 5] = ["payments", "stock", "newsletter", "analytics", "
 /// How many orders are recorded at once.
 const BATCH: usize = 100;
 
+/// How many invoices are written at once.
+const AT_ONCE: usize = 4;
+
 /// Starts the five consumers. They end when the topic is closed and what they have in hand is handled.
 pub async fn start(topic: &impl Topic, stock: Arc<Stock>) -> Result<JoinSet<()>, Unavailable> {
     let [for_payments, for_stock, for_newsletter, for_analytics, for_invoices] = GROUPS;
@@ -23,7 +26,7 @@ pub async fn start(topic: &impl Topic, stock: Arc<Stock>) -> Result<JoinSet<()>,
     consumers.spawn(reservations(topic.subscribe(for_stock, 1).await?, stock));
     consumers.spawn(newsletter(topic.subscribe(for_newsletter, 1).await?));
     consumers.spawn(analytics(topic.subscribe(for_analytics, BATCH).await?));
-    consumers.spawn(invoices(topic.subscribe(for_invoices, 1).await?));
+    consumers.spawn(invoices(topic.subscribe(for_invoices, AT_ONCE).await?));
     Ok(consumers)
 }
 
@@ -64,11 +67,14 @@ async fn analytics(mut orders: Subscription) {
 async fn invoices(mut orders: Subscription) {
     let mut unfinished = JoinSet::new();
     while let Some(Delivery { order, ack }) = orders.next().await {
-        ack.acknowledge().await;
-        unfinished.spawn(handlers::write_invoice(order));
-        // Forgets those that are done; the set would grow for as long as the service lives.
-        while unfinished.try_join_next().is_some() {}
+        // It forgets those that are done; the set would grow for as long as the service lives.
+        if unfinished.len() >= AT_ONCE {
+            unfinished.join_next().await;
+        }
+        unfinished.spawn(async {
+            handlers::write_invoice(order).await;
+            ack.acknowledge().await;
+        });
     }
-    // The broker counts these as done, so nobody but us waits for them.
     unfinished.join_all().await;
 }

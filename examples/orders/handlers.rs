@@ -67,8 +67,7 @@ pub async fn record_sales(orders: &[Received]) {
     info!(orders = orders.len(), "sales recorded");
 }
 
-/// Runs after its message was acknowledged, and for as long as it likes: it owns the order, so that
-/// it can be spawned.
+/// Takes its time, so several are written at once: it owns the order, and can be spawned.
 #[async_consumer(link, destination = "orders", fields(order.id = %order.id))]
 pub async fn write_invoice(order: Received) {
     work(8).await;

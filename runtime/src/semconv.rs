@@ -119,14 +119,14 @@ pub(crate) mod link_role {
 }
 
 /// Values of `messaging.system`: those of the conventions, and for what has no name there one of our own.
-/// Values of `messaging.system` for what the conventions have no name for.
-#[allow(dead_code)] // each but the first is used by the feature of its client
+#[allow(dead_code)] // all but one are used by the features of their clients
 pub(crate) mod system {
-    #[cfg(feature = "rdkafka-0_39")]
-    pub(crate) const KAFKA: &str = "kafka";
     pub(crate) const IN_PROCESS: &str = "in_process";
+    pub(crate) const KAFKA: &str = "kafka";
     pub(crate) const MQTT: &str = "mqtt";
     pub(crate) const NATS: &str = "nats";
+    pub(crate) const RABBITMQ: &str = "rabbitmq";
+    pub(crate) const REDIS: &str = "redis";
 }
 
 /// Values of `error.type` that name no error type.

@@ -11,11 +11,19 @@ mod nats;
 mod python;
 #[cfg(feature = "rabbitmq")]
 mod rabbitmq;
+#[cfg(feature = "redis")]
+mod redis;
 
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial};
-#[cfg(not(all(feature = "kafka", feature = "mqtt", feature = "nats", feature = "rabbitmq")))]
+#[cfg(not(all(
+    feature = "kafka",
+    feature = "mqtt",
+    feature = "nats",
+    feature = "rabbitmq",
+    feature = "redis"
+)))]
 use throughline_test_brokers::not_built;
 
 fn main() -> ExitCode {
@@ -36,5 +44,9 @@ fn main() -> ExitCode {
     trials.extend(nats::trials());
     #[cfg(not(feature = "nats"))]
     trials.push(not_built("nats", "nats"));
+    #[cfg(feature = "redis")]
+    trials.extend(redis::trials());
+    #[cfg(not(feature = "redis"))]
+    trials.push(not_built("redis", "redis"));
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

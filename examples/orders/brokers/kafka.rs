@@ -2,7 +2,8 @@
 //!
 //! Kafka does not count deliveries. An order that comes again has the same partition and offset.
 
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rdkafka::Message as _;
 use rdkafka::config::ClientConfig;
@@ -90,6 +91,7 @@ impl OrderLog {
         consumer.subscribe(&[&self.topic])?;
         // What is published from now on, and before, stays in the topic.
         inbox.ready();
+        let in_hand = InHand::default();
         while inbox.room().await > 0 {
             let order = match consumer.recv().await {
                 Ok(order) => Arc::new(order.detach()),
@@ -97,26 +99,54 @@ impl OrderLog {
                 Err(KafkaError::MessageConsumption(_)) => continue,
                 Err(error) => return Err(error),
             };
-            let acknowledge = commit(Arc::clone(&consumer), Arc::clone(&order), group);
-            inbox
-                .deliver(order.payload().unwrap_or_default(), Arc::clone(&order), acknowledge)
-                .await;
+            in_hand.take(&order);
+            let commit = commit(Arc::clone(&consumer), Arc::clone(&order), in_hand.clone(), group);
+            inbox.deliver(order.payload().unwrap_or_default(), Arc::clone(&order), commit).await;
         }
         Ok(())
     }
 }
 
-/// Says that the group has handled the partition up to this order.
+/// Says how far the group has handled the order's partition.
 async fn commit(
     consumer: Arc<StreamConsumer>,
     order: Arc<OwnedMessage>,
+    in_hand: InHand,
     group: &'static str,
 ) -> KafkaResult<()> {
     let settle = settle("commit").destination("orders").consumer_group(group);
-    let next = Offset::Offset(order.offset() + 1);
+    let next = Offset::Offset(in_hand.put_away(&order));
     let mut handled = TopicPartitionList::new();
     handled.add_partition_offset(order.topic(), order.partition(), next)?;
     // The one that waits for the broker's answer blocks its thread.
     let commit = spawn_blocking(move || consumer.commit(&handled, CommitMode::Sync));
     settle.run(&order, async { commit.await.unwrap_or(Err(KafkaError::Canceled)) }).await
+}
+
+/// The offsets that are being handled, by partition. A commit says that all before it is handled, and so must not
+/// get ahead of a slower handler.
+#[derive(Clone, Default)]
+struct InHand(Arc<Mutex<HashMap<i32, Partition>>>);
+
+#[derive(Default)]
+struct Partition {
+    in_hand: BTreeSet<i64>,
+    next: i64,
+}
+
+impl InHand {
+    fn take(&self, order: &OwnedMessage) {
+        let mut partitions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let partition = partitions.entry(order.partition()).or_default();
+        partition.in_hand.insert(order.offset());
+        partition.next = order.offset() + 1;
+    }
+
+    /// The first offset that is not handled yet.
+    fn put_away(&self, order: &OwnedMessage) -> i64 {
+        let mut partitions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let partition = partitions.entry(order.partition()).or_default();
+        partition.in_hand.remove(&order.offset());
+        partition.in_hand.first().copied().unwrap_or(partition.next)
+    }
 }

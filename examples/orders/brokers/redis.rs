@@ -6,7 +6,7 @@ use std::{io, process};
 
 use redis::aio::{ConnectionManager, ConnectionManagerConfig, MultiplexedConnection};
 use redis::streams::{StreamAutoClaimOptions, StreamId, StreamReadOptions};
-use redis::{AsyncConnectionConfig, AsyncTypedCommands, Client, ErrorKind, RedisResult};
+use redis::{AsyncConnectionConfig, AsyncTypedCommands, Client, RedisResult};
 use throughline::clients::redis_1::count_deliveries;
 use throughline::{async_producer, settle};
 
@@ -131,7 +131,8 @@ impl OrderStream {
             let (order, mut connection, key) =
                 (Arc::clone(&order), self.connection.clone(), self.key.clone());
             async move {
-                let ack = connection.xack(&key, group, &[&order.id]);
+                let ids = [&order.id];
+                let ack = connection.xack(&key, group, &ids);
                 let settle = settle("ack").destination("orders").consumer_group(group);
                 settle.run(&order, ack).await.map(|_| ())
             }

@@ -113,9 +113,8 @@ use lapin::message::{BasicGetMessage, Delivery};
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 
 use crate::carrier::{Facts, HeaderReader, HeaderValue, Message, MessageMut, notes};
+use crate::semconv::system;
 
-/// As the conventions have it.
-const SYSTEM: &str = "rabbitmq";
 /// How often a quorum queue has delivered the message before.
 const DELIVERY_COUNT: &str = "x-delivery-count";
 
@@ -200,7 +199,7 @@ impl Message for BasicProperties {
     }
 
     fn describe<'m>(&'m self, facts: &mut Facts<'m>) {
-        facts.system(SYSTEM);
+        facts.system(system::RABBITMQ);
         if let Some(id) = self.message_id() {
             facts.id(id.as_str());
         }
@@ -246,7 +245,7 @@ impl Message for FieldTable {
     }
 
     fn describe<'m>(&'m self, facts: &mut Facts<'m>) {
-        facts.system(SYSTEM);
+        facts.system(system::RABBITMQ);
     }
 }
 
