@@ -7,7 +7,9 @@ mod kafka;
 mod mosquitto;
 #[cfg(feature = "nats")]
 mod nats;
-#[cfg(any(feature = "kafka", feature = "rabbitmq"))]
+#[cfg(feature = "orders")]
+mod orders;
+#[cfg(any(feature = "kafka", feature = "orders", feature = "rabbitmq"))]
 mod python;
 #[cfg(feature = "rabbitmq")]
 mod rabbitmq;
@@ -21,6 +23,7 @@ use libtest_mimic::{Arguments, Trial};
     feature = "kafka",
     feature = "mqtt",
     feature = "nats",
+    feature = "orders",
     feature = "rabbitmq",
     feature = "redis"
 )))]
@@ -44,6 +47,10 @@ fn main() -> ExitCode {
     trials.extend(nats::trials());
     #[cfg(not(feature = "nats"))]
     trials.push(not_built("nats", "nats"));
+    #[cfg(feature = "orders")]
+    trials.extend(orders::trials());
+    #[cfg(not(feature = "orders"))]
+    trials.push(not_built("orders", "orders"));
     #[cfg(feature = "redis")]
     trials.extend(redis::trials());
     #[cfg(not(feature = "redis"))]
