@@ -81,9 +81,12 @@ impl Topic for RabbitMq {
         let persistent = BasicProperties::default()
             .with_content_type("application/json".into())
             .with_delivery_mode(2);
-        publish(&channel, &self.exchange.name, &order.to_json(), persistent)
-            .await
-            .map_err(Unavailable::because)
+        let published = publish(&channel, &self.exchange.name, &order.to_json(), persistent).await;
+        if published.is_err() {
+            // Whatever is the matter with it, the next order gets another one.
+            *self.open.lock().await = None;
+        }
+        published.map_err(Unavailable::because)
     }
 
     async fn subscribe(

@@ -76,6 +76,7 @@ async fn a_killed_worker_loses_no_order(url: String, attempt: Option<u64>) {
     let story = shop.story_of(&["A-1", "A-2", "A-3"]).await;
     for order in ["A-1", "A-2", "A-3"] {
         story.assert_is_joined(order);
+        story.assert_is_settled(order);
     }
     match attempt {
         Some(attempt) => story.assert_every_handler_made_attempt("A-1", attempt),

@@ -11,7 +11,7 @@ use throughline_test_linter::Receiver;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::Child;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::{PATIENCE, Story};
 
@@ -91,12 +91,15 @@ impl Web {
 
     /// Places an order as often as it takes.
     pub(crate) async fn place_in_the_end(&self, id: &str) {
-        let placed = async {
-            while self.try_to_place(id).await.0 != StatusCode::ACCEPTED {
-                sleep(Duration::from_millis(100)).await;
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let (status, answer) = self.try_to_place(id).await;
+            if status == StatusCode::ACCEPTED {
+                return;
             }
-        };
-        timeout(PATIENCE, placed).await.expect("it is accepted in the end");
+            assert!(Instant::now() < until, "in the end it is still refused: {answer}");
+            sleep(Duration::from_millis(100)).await;
+        }
     }
 
     async fn try_to_place(&self, id: &str) -> (StatusCode, Value) {
