@@ -10,7 +10,7 @@ use throughline::{TraceContext, Traced, async_consumer, async_producer};
 use throughline_test_brokers::{Server, in_time, unique};
 use throughline_tests::{OTHER_SENDER, SENDER, baggage, in_both_worlds};
 
-pub(crate) const MOSQUITTO: Server = Server {
+const MOSQUITTO: Server = Server {
     name: "Mosquitto",
     variable: "THROUGHLINE_MOSQUITTO",
     usual_address: "127.0.0.1:1883",

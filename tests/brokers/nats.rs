@@ -17,7 +17,7 @@ use throughline::{TraceContext, async_consumer, async_producer};
 use throughline_test_brokers::{Server, in_time, unique};
 use throughline_tests::{OTHER_SENDER, SENDER, baggage, in_both_worlds};
 
-pub(crate) const NATS: Server =
+const NATS: Server =
     Server { name: "NATS", variable: "THROUGHLINE_NATS", usual_address: "127.0.0.1:4222" };
 
 pub(crate) fn trials() -> Vec<Trial> {

@@ -26,7 +26,7 @@ use throughline_tests::{SENDER, baggage, in_both_worlds};
 
 use crate::python::{self, Python};
 
-pub(crate) const RABBITMQ: Server =
+const RABBITMQ: Server =
     Server { name: "RabbitMQ", variable: "THROUGHLINE_RABBITMQ", usual_address: "127.0.0.1:5672" };
 
 /// The tests of this client.

@@ -16,7 +16,7 @@ use throughline::{TraceContext, Traced, async_consumer, async_producer};
 use throughline_test_brokers::Server;
 use throughline_tests::{OTHER_SENDER, SENDER, baggage, in_both_worlds};
 
-pub(crate) const REDIS: Server =
+const REDIS: Server =
     Server { name: "Redis", variable: "THROUGHLINE_REDIS", usual_address: "127.0.0.1:6379" };
 const GROUP: &str = "billing";
 

@@ -1,4 +1,4 @@
-//! Brokers that a test starts for itself, since it stops them in between.
+//! Brokers that a test starts for itself: it may stop them in between, and leaves nothing behind.
 
 use std::fs;
 use std::net::TcpListener;
@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio::process::Child;
 use tokio::time::{sleep, timeout};
 
-use super::{PATIENCE, Restarted};
+use super::{Broker, PATIENCE};
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Kind {
@@ -126,7 +126,7 @@ impl OwnServer {
     }
 }
 
-impl Restarted for OwnServer {
+impl Broker for OwnServer {
     fn url(&self) -> String {
         format!("{}://127.0.0.1:{}", self.kind.scheme(), self.port)
     }

@@ -15,17 +15,16 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::{PATIENCE, Story};
 
-/// A topic of a broker, and who is told of what happens there.
+/// The topic of a broker, and who is told of what happens there.
 pub(crate) struct Shop {
     url: String,
-    topic: String,
     receiver: Receiver,
 }
 
 impl Shop {
-    pub(crate) async fn on(url: &str, topic: &str) -> Self {
+    pub(crate) async fn on(url: &str) -> Self {
         let receiver = Receiver::start().await.expect("a port");
-        Self { url: url.to_owned(), topic: topic.to_owned(), receiver }
+        Self { url: url.to_owned(), receiver }
     }
 
     /// A worker that has all its subscriptions. What each handler has to do takes it as long as `work`.
@@ -42,7 +41,7 @@ impl Shop {
 
     fn start(&self, role: &[&str], environment: Option<(&str, String)>) -> Process {
         let mut orders = Command::new(example());
-        orders.args(["--broker", &self.url, "--topic", &self.topic]).args(role);
+        orders.args(["--broker", &self.url]).args(role);
         // Sooner than by default, since we wait for it.
         orders.args(["--redeliver-after", "3"]).env("OTEL_BSP_SCHEDULE_DELAY", "100");
         orders.env("OTEL_EXPORTER_OTLP_ENDPOINT", self.receiver.endpoint()).envs(environment);
