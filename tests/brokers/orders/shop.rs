@@ -52,13 +52,11 @@ impl Shop {
     pub(crate) async fn story_of(&self, orders: &[&str]) -> Story {
         let is_told = |story: Story| orders.iter().all(|order| story.is_told(order));
         let told = self.receiver.until(|received| is_told(Story::of(received)));
-        match timeout(PATIENCE, told).await {
-            Ok(received) => Story::of(&received),
-            Err(_) => {
-                let received = self.receiver.until(|_| true).await;
-                panic!("orders are lost; what is known of {orders:?}:\n{}", Story::of(&received));
-            }
+        if let Ok(received) = timeout(PATIENCE, told).await {
+            return Story::of(&received);
         }
+        let received = self.receiver.until(|_| true).await;
+        panic!("orders are lost; what is known of {orders:?}:\n{}", Story::of(&received));
     }
 }
 
@@ -192,10 +190,10 @@ fn build() -> PathBuf {
     }
     let built = cargo.stderr(Stdio::inherit()).output().expect("cargo is there");
     let lines = String::from_utf8_lossy(&built.stdout).into_owned();
-    let messages = lines.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let mut messages = lines.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let executable = |message: Value| {
         let is_it = message["target"]["name"] == "orders";
         message["executable"].as_str().filter(|_| is_it).map(PathBuf::from)
     };
-    messages.filter_map(executable).next().expect("the example can be built")
+    messages.find_map(executable).expect("the example can be built")
 }
