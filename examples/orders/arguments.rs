@@ -89,3 +89,41 @@ impl fmt::Display for Mistake {
         f.write_str(&self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(given: &str) -> Result<Arguments, Mistake> {
+        Arguments::parse(given.split_whitespace().map(OsString::from))
+    }
+
+    #[test]
+    fn each_role_has_its_parts() {
+        let parts = |given: &str| match parse(given) {
+            Ok(Arguments::Serve { broker, web, is_worker }) => (broker.is_some(), web, is_worker),
+            other => panic!("{other:?}"),
+        };
+        let usual = || Some("127.0.0.1:8080".to_owned());
+        assert_eq!(parts("--listen localhost:1"), (false, Some("localhost:1".to_owned()), true));
+        assert_eq!(parts("--broker nats://localhost"), (true, usual(), true));
+        assert_eq!(parts("--broker nats://localhost --role web"), (true, usual(), false));
+        assert_eq!(parts("--broker nats://localhost --role worker"), (true, None, true));
+        assert!(matches!(parse(""), Ok(Arguments::Demonstrate)));
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_said_in_words() {
+        for (given, words) in [
+            ("--broker", "what follows `--broker`?"),
+            ("--brokr nats://localhost", "there is no `--brokr`"),
+            ("--role worker", "there has to be a `--broker`"),
+            ("--broker nats://localhost --role boss", "`boss` is no role"),
+            ("--broker nats://localhost --role worker --listen localhost:1", "does not `--listen`"),
+            ("--redeliver-after soon", "`soon` is no number of seconds"),
+        ] {
+            let mistake = parse(given).expect_err(given).to_string();
+            assert!(mistake.contains(words), "{given}: {mistake}");
+        }
+    }
+}

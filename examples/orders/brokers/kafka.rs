@@ -14,6 +14,7 @@ use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use throughline::{async_producer, settle};
 use tokio::task::spawn_blocking;
+use tracing::warn;
 
 use super::{Inbox, PATIENCE, Place, Supply};
 use crate::order::Order;
@@ -96,7 +97,10 @@ impl OrderLog {
             let order = match consumer.recv().await {
                 Ok(order) => Arc::new(order.detach()),
                 // The client knows these to pass, and goes on by itself.
-                Err(KafkaError::MessageConsumption(_)) => continue,
+                Err(KafkaError::MessageConsumption(error)) => {
+                    warn!(group, %error, "no orders from Kafka");
+                    continue;
+                }
                 Err(error) => return Err(error),
             };
             in_hand.take(&order);

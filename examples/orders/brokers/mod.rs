@@ -37,6 +37,7 @@ pub struct Place {
 #[derive(Debug)]
 enum NotPublished {
     NoAnswer,
+    ConnectionLost,
     Refused(String),
     Failed(Box<dyn Error + Send + Sync>),
 }
@@ -51,6 +52,7 @@ impl fmt::Display for NotPublished {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             NotPublished::NoAnswer => write!(f, "it did not answer within {PATIENCE:?}"),
+            NotPublished::ConnectionLost => f.write_str("the connection is lost"),
             NotPublished::Refused(why) => write!(f, "it refused the order: {why}"),
             NotPublished::Failed(error) => error.fmt(f),
         }

@@ -54,7 +54,7 @@ async fn publish(
     match answer.map_err(|_| NotPublished::NoAnswer)? {
         Some(PubAckReason::Success) => Ok(()),
         Some(reason) => Err(NotPublished::Refused(format!("{reason:?}"))),
-        None => Err(NotPublished::NoAnswer),
+        None => Err(NotPublished::ConnectionLost),
     }
 }
 

@@ -128,7 +128,7 @@ impl Inbox {
             Err(error) => {
                 // It would come again for ever.
                 error!(group = self.group, %error, "dropped a message that is no order");
-                ack.acknowledge().await;
+                tokio::spawn(ack.acknowledge());
             }
         }
     }
