@@ -112,8 +112,11 @@ pub(crate) mod link_role {
     pub(crate) const ATTEMPT: &str = "attempt";
 }
 
-/// Values of `messaging.system` for what the conventions have no name for.
+/// Values of `messaging.system`: the conventions' own, or ours for what they have no name for.
+#[allow(dead_code)] // most belong to the feature of a client
 pub(crate) mod system {
+    pub(crate) const AWS_SNS: &str = "aws.sns";
+    pub(crate) const AWS_SQS: &str = "aws_sqs";
     pub(crate) const IN_PROCESS: &str = "in_process";
 }
 

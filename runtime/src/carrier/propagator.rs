@@ -53,16 +53,16 @@ pub(crate) fn write<M: MessageMut + ?Sized>(context: &TraceContext, message: &mu
         return;
     }
     global::get_text_map_propagator(|propagator| {
-        let mut writer = Writer { message, written: Vec::new() };
+        let mut outgoing = Outgoing::default();
         let fields = application_fields(propagator);
         match &fields {
-            None => w3c::inject(context.as_context(), &mut writer),
-            Some(_) => propagator.inject_context(context.as_context(), &mut writer),
+            None => w3c::inject(context.as_context(), &mut outgoing),
+            Some(_) => propagator.inject_context(context.as_context(), &mut outgoing),
         }
-        context.notes().write(&mut writer);
+        context.notes().write(&mut outgoing);
         let mut fields = fields.unwrap_or_else(|| w3c::FIELDS.map(str::to_owned).to_vec());
         fields.extend(notes::NAMES.map(str::to_owned));
-        writer.remove_what_was_not_written(&fields);
+        outgoing.replace_in(message, &fields);
     });
 }
 
@@ -72,9 +72,9 @@ pub(crate) fn note<M: MessageMut + ?Sized>(notes: Notes, carried: &TraceContext,
     if message.set_context(&whole) {
         return;
     }
-    let mut writer = Writer { message, written: Vec::new() };
-    whole.notes().write(&mut writer);
-    writer.remove_what_was_not_written(&notes::NAMES.map(str::to_owned));
+    let mut outgoing = Outgoing::default();
+    whole.notes().write(&mut outgoing);
+    outgoing.replace_in(message, &notes::NAMES.map(str::to_owned));
 }
 
 /// The headers of the application's propagator; none where it has set none.
@@ -90,30 +90,49 @@ fn names_a_span(field: &str) -> bool {
     !matches!(field, "baggage" | "tracestate")
 }
 
-/// An [`Injector`] that never writes an empty value and remembers what it wrote.
-struct Writer<'w, M: ?Sized> {
-    message: &'w mut M,
-    written: Vec<String>,
-}
+/// What goes beside the headers that name a span, in the order of its worth: where a message has no
+/// room for all, the last have none.
+const BESIDE_THE_SPAN: [&str; 5] =
+    [notes::BREAK, notes::ATTEMPT, w3c::TRACESTATE, w3c::BAGGAGE, notes::SENT];
 
-impl<M: MessageMut + ?Sized> Injector for Writer<'_, M> {
+/// The headers that are to be written, their names in lower case, none of them empty.
+#[derive(Default)]
+struct Outgoing(Vec<(String, String)>);
+
+impl Injector for Outgoing {
     fn set(&mut self, key: &str, value: String) {
-        if value.is_empty() {
-            return;
+        if !value.is_empty() {
+            self.0.push((key.to_ascii_lowercase(), value));
         }
-        let name = key.to_ascii_lowercase();
-        self.message.set_header(&name, &value);
-        self.written.push(name);
     }
 }
 
-impl<M: MessageMut + ?Sized> Writer<'_, M> {
-    /// A new `traceparent` beside an old `tracestate` would be a context nobody sent.
-    fn remove_what_was_not_written(self, fields: &[String]) {
+impl Outgoing {
+    /// Writes them in place of all `fields`, as far as the message takes them.
+    fn replace_in<M: MessageMut + ?Sized>(mut self, message: &mut M, fields: &[String]) {
+        // First, to make room: and a new `traceparent` beside an old `tracestate` would be a context
+        // nobody sent.
         for field in fields {
-            if !self.written.iter().any(|name| name.eq_ignore_ascii_case(field)) {
-                self.message.remove_header(&field.to_ascii_lowercase());
+            message.remove_header(&field.to_ascii_lowercase());
+        }
+        self.0.sort_by_key(|(name, _)| place(name, fields));
+        for (at, (name, value)) in self.0.iter().enumerate() {
+            if message.can_set_header(name, value) {
+                message.set_header(name, value);
+            } else if place(name, fields) == 0 {
+                // A part of what names a span names none.
+                self.0[..at].iter().for_each(|(name, _)| message.remove_header(name));
+                return;
             }
         }
     }
+}
+
+/// When a header is written: 0 for what names the span. A propagator tells its `fields`; what it
+/// writes besides, as Jaeger's does, is baggage.
+fn place(name: &str, fields: &[String]) -> usize {
+    let place_of = |name| BESIDE_THE_SPAN.iter().position(|beside| *beside == name);
+    let is_field = fields.iter().any(|field| field.eq_ignore_ascii_case(name));
+    let beside = place_of(name).or_else(|| if is_field { None } else { place_of(w3c::BAGGAGE) });
+    beside.map_or(0, |place| place + 1)
 }

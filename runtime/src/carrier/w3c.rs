@@ -12,8 +12,8 @@ use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, Tra
 use super::reader::Headers;
 
 const TRACEPARENT: &str = "traceparent";
-const TRACESTATE: &str = "tracestate";
-const BAGGAGE: &str = "baggage";
+pub(super) const TRACESTATE: &str = "tracestate";
+pub(super) const BAGGAGE: &str = "baggage";
 
 pub(super) const FIELDS: [&str; 3] = [TRACEPARENT, TRACESTATE, BAGGAGE];
 
