@@ -118,6 +118,7 @@ pub(crate) mod system {
     pub(crate) const AWS_SNS: &str = "aws.sns";
     pub(crate) const AWS_SQS: &str = "aws_sqs";
     pub(crate) const IN_PROCESS: &str = "in_process";
+    pub(crate) const KAFKA: &str = "kafka";
 }
 
 /// Values of `error.type` that name no error type.
