@@ -1,11 +1,18 @@
 //! Every client's messages, sent and received by a real server. A server that can't be reached leaves
 //! its tests ignored, with the reason; under `THROUGHLINE_REQUIRE_BROKERS=1` they fail.
 
+#[cfg(feature = "aws")]
+mod sqs;
+
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial};
 
 fn main() -> ExitCode {
-    let trials: Vec<Trial> = Vec::new();
+    let mut trials: Vec<Trial> = Vec::new();
+    #[cfg(feature = "aws")]
+    trials.extend(sqs::trials());
+    #[cfg(not(feature = "aws"))]
+    trials.push(throughline_test_brokers::not_built("sqs", "aws"));
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
