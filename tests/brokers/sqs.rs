@@ -27,7 +27,7 @@ use throughline_tests::{SENDER, baggage, in_both_worlds};
 const SQS: Server =
     Server { name: "SQS", variable: "THROUGHLINE_SQS", usual_address: "127.0.0.1:5000" };
 
-pub fn trials() -> Vec<Trial> {
+pub(crate) fn trials() -> Vec<Trial> {
     SQS.trials(&[
         ("the_handler_continues_the_producer", the_handler_continues_the_producer),
         ("a_poll_links_to_what_it_brings", a_poll_links_to_what_it_brings),
