@@ -186,7 +186,7 @@ fn a_layer_that_answers_is_well() {
         assert_eq!((diagnosis.spans_made(), diagnosis.spans_sampled()), (3, 2));
         says("spans: 3 made, 2 of them sampled; 3 through the OpenTelemetry layer\n");
         says(
-            "the last of them: 1 through the OpenTelemetry layer and sampled, before that 1 through \
+            "the last: 1 through the OpenTelemetry layer and sampled, before that 1 through \
              the OpenTelemetry layer and not sampled, before that 1 through the OpenTelemetry layer \
              and sampled\n",
         );
@@ -207,7 +207,7 @@ fn a_provider_beside_a_log_formatter_is_well() {
         says("global provider: one is installed");
         says("1 by OpenTelemetry's API\n");
         // What can't be known is said to be so.
-        says("no OpenTelemetry layer of tracing-opentelemetry 0.34 answers; if it has one");
+        says("no OpenTelemetry layer of tracing-opentelemetry 0.34 answers. If it has one");
         assert_eq!(exporter.get_finished_spans().expect("spans").len(), 1, "and none of a probe");
         assert_eq!(log.told().len(), 0);
     });
@@ -242,7 +242,7 @@ fn where_nothing_is_installed_no_warning_is_told() {
         global::set_tracer_provider(provider);
         faults_are(&[]);
         linked(&from(SENDER));
-        says("the last of them: 1 by OpenTelemetry's API and sampled, before that 3 not made");
+        says("the last: 1 by OpenTelemetry's API and sampled, before that 3 not made");
     });
 }
 
@@ -378,7 +378,7 @@ fn are_filtered_out(log: &Log) {
         linked(&from(SENDER));
     }
     faults_are(&[Fault::AllFilteredOut]);
-    says("spans: 0 made, 0 of them sampled; 10 filtered out\nthe last of them: ");
+    says("spans: 0 made, 0 of them sampled; 10 filtered out\nthe last: ");
     assert!(!Fault::AllFilteredOut.is_certain());
     assert_eq!(log.told().len(), 0);
 }
@@ -446,7 +446,7 @@ fn what_is_switched_off_or_suppressed_is_counted() {
             linked(&from(SENDER));
         }
         says("spans: 0 made, 0 of them sampled; 1 switched off; 1 suppressed\n");
-        says("the last of them: 1 suppressed, before that 1 switched off\n");
+        says("the last: 1 suppressed, before that 1 switched off\n");
         faults_are(&[]);
     });
 }
@@ -559,6 +559,32 @@ fn a_log_that_sends_messages_itself_is_told_once() {
         assert_eq!(*lines.lock().expect("nobody panicked"), 1);
         assert!(diagnose().spans_made() >= 1);
     });
+}
+
+#[test]
+fn the_readme_shows_what_is_printed() {
+    const README: &str = include_str!("../README.md");
+    alone("the_readme_shows_what_is_printed", || {
+        use_subscriber(Registry::default().with(tracing_opentelemetry::layer()));
+        linked(&from(SENDER));
+        linked(&Headers::new());
+        let _ = block_on(continued(from(SENDER)));
+        let printed = format!("```text\n{}\n```", diagnose());
+        assert!(README.contains(&printed), "{printed}");
+    });
+}
+
+#[test]
+fn the_page_of_events_names_the_faults_that_are_told() {
+    const PAGE: &str = include_str!("../docs/telemetry.md");
+    for fault in [
+        Fault::LayerWithoutTracer,
+        Fault::LayerOutOfReach,
+        Fault::ContextNotCarried,
+        Fault::NothingRecords,
+    ] {
+        assert!(PAGE.contains(&format!("`{}`", fault.name())), "{}", fault.name());
+    }
 }
 
 #[test]

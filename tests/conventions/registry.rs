@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::events::EVENTS;
 use crate::making::all_traces;
 use crate::{SEMCONV, attributes, type_of};
 
@@ -26,6 +27,17 @@ pub(crate) fn declared() -> BTreeMap<&'static str, (Option<&'static str>, BTreeS
         }
     }
     declared
+}
+
+/// The events that the registry declares, each with its fields.
+fn declared_events() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
+    let events = REGISTRY.split("\n  - id: ").filter(|group| group.starts_with("event."));
+    let value = |line: &'static str, of: &str| line.trim_start().strip_prefix(of);
+    let event = |group: &'static str| {
+        let name = group.lines().find_map(|line| value(line, "name: ")).expect("a name");
+        (name, group.lines().filter_map(|line| value(line, "- ref: ")).collect())
+    };
+    events.map(event).collect()
 }
 
 #[test]
@@ -58,6 +70,15 @@ fn what_is_ours_is_declared_with_its_type_and_its_values() {
             seen.insert((*id).to_owned());
         }
     }
+    for (field, of_type) in EVENTS.values().flat_map(|told| &told.fields) {
+        let Some((of_declared, _)) = declared.get(field) else {
+            assert!(!field.starts_with("throughline."), "{field} is not declared");
+            continue;
+        };
+        let of_declared = of_declared.unwrap_or("string");
+        assert!(of_type.is_none_or(|of_type| of_type == of_declared), "{field}");
+        seen.insert((*field).to_owned());
+    }
     let all = declared.iter().flat_map(|(id, (_, values))| {
         let values = values.iter().map(move |value| format!("{id} = {value}"));
         std::iter::once((*id).to_owned()).chain(values)
@@ -75,8 +96,18 @@ fn the_registry_declares_what_the_code_knows() {
         .filter_map(|text| text.strip_prefix("throughline."))
         .map(|key| key.trim_end_matches(".{}"))
         .collect();
-    let declared = declared();
-    let declared: BTreeSet<_> =
-        declared.keys().filter_map(|key| key.strip_prefix("throughline.")).collect();
+    let (attributes, events) = (declared(), declared_events());
+    let declared: BTreeSet<_> = attributes
+        .keys()
+        .chain(events.keys())
+        .filter_map(|key| key.strip_prefix("throughline."))
+        .collect();
     assert_eq!(in_code, declared);
+}
+
+#[test]
+fn an_event_of_ours_is_declared_with_its_fields() {
+    let told = EVENTS.iter().filter(|(name, _)| name.starts_with("throughline."));
+    let told = told.map(|(name, told)| (*name, told.fields.keys().copied().collect()));
+    assert_eq!(declared_events(), told.collect());
 }

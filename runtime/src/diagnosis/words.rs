@@ -39,8 +39,9 @@ fn words_of_listener(listener: Listener) -> &'static str {
         Listener::Nobody if cfg!(feature = "tracing") => "no subscriber listens on this thread",
         Listener::Nobody => "the feature is off",
         Listener::NoLayer => {
-            "a subscriber listens, and no OpenTelemetry layer of tracing-opentelemetry 0.34 answers; \
-             if it has one, that is of another version: see `cargo tree -i tracing-opentelemetry`"
+            "a subscriber listens, and no OpenTelemetry layer of tracing-opentelemetry 0.34 answers. \
+             If it has one, that is of another version: see `cargo tree -i tracing-opentelemetry`; \
+             such a layer has exported a span `throughline probe`"
         }
         Listener::Layer => "an OpenTelemetry layer answers",
         Listener::LayerWithoutTracer => "an OpenTelemetry layer answers that makes no spans",
@@ -57,7 +58,7 @@ fn write_spans(f: &mut fmt::Formatter<'_>, spans: &Noted) -> fmt::Result {
     let runs = spans.last.chunk_by(|one, other| one == other);
     for (place, run) in runs.enumerate() {
         let (way, is_sampled) = run[0];
-        let before = if place == 0 { "the last of them: " } else { ", before that " };
+        let before = if place == 0 { "the last: " } else { ", before that " };
         let sampled = match (way.makes_a_span(), is_sampled) {
             (false, _) => "",
             (true, true) => " and sampled",
