@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use throughline_test_linter::Type;
 use crate::events::EVENTS;
 use crate::making::all_traces;
 use crate::{SEMCONV, attributes, type_of};
+use throughline_test_linter::Type;
 
 use crate::making::made;
 use crate::{SEMCONV, attributes, declared};

@@ -1,7 +1,6 @@
 //! Which propagator carries a context: the application's, or our own where it has set none.
 
 use std::borrow::Cow;
-use std::iter;
 
 use opentelemetry::propagation::{Injector, TextMapPropagator};
 use opentelemetry::{Context, global};
@@ -24,7 +23,8 @@ pub(crate) fn read<'m, M: Message + ?Sized>(message: &'m M, capture: &'m [&'m st
         let captured = captured.into_attributes();
         let headers = match carried {
             Ok(context) => {
-                return Reading { context: context.clone(), unreadable: false, captured };
+                let context = context.clone();
+                return Reading { context, unreadable: false, not_carried: false, captured };
             }
             Err(headers) => headers,
         };
@@ -35,8 +35,13 @@ pub(crate) fn read<'m, M: Message + ?Sized>(message: &'m M, capture: &'m [&'m st
             Headers::All(all) => propagator.extract_with_context(&Context::new(), all),
         };
         let context = TraceContext::from_context(context).with_notes(Notes::read(&headers));
-        let unreadable = !context.names_a_span() && names_an_origin(&headers, propagator);
-        Reading { context, unreadable, captured }
+        let (mut unreadable, mut not_carried) = (false, false);
+        if !context.names_a_span() {
+            let mut names = names_of_origins(propagator).peekable();
+            not_carried = names.peek().is_none();
+            unreadable = names.any(|name| headers.has(name));
+        }
+        Reading { context, unreadable, not_carried, captured }
     })
 }
 
@@ -52,56 +57,29 @@ fn extract(headers: &Headers<'_>) -> Context {
     }
 }
 
-/// Whether a header is there that is to name the sender.
-fn names_an_origin(headers: &Headers<'_>, propagator: &dyn TextMapPropagator) -> bool {
-    match headers {
-        Headers::Known(_) => headers.has(TRACEPARENT),
-        Headers::All(_) => {
-            let mut fields = propagator.fields();
-            fields.any(|field| !matches!(field, BAGGAGE | TRACESTATE) && headers.has(field))
-    global::get_text_map_propagator(|propagator| match application_fields(propagator) {
-        None => read_headers(
-            message,
-            HeaderReader::new(Wanted::W3c, capture),
-            w3c::extract,
-            iter::once("traceparent"),
-        ),
-        Some(fields) => read_headers(
-            message,
-            HeaderReader::new(Wanted::All, capture),
-            // From an empty context: `extract` would begin with the current one and so take the
-            // poll loop's span for the sender of a message without headers.
-            |headers| propagator.extract_with_context(&Context::new(), headers),
-            naming_a_span(&fields),
-        ),
+/// The headers by which contexts are carried, and whether the application has set a propagator.
+pub(crate) fn carried() -> (Vec<String>, bool) {
+    global::get_text_map_propagator(|propagator| {
+        let fields = fields(propagator).map(str::to_owned).collect();
+        (fields, !carries_nothing(propagator))
     })
 }
 
-fn read_headers<'m, 'f, M: Message + ?Sized>(
-    message: &'m M,
-    mut reader: HeaderReader<'m>,
-    extract: impl FnOnce(&Headers<'m>) -> Context,
-    naming_a_span: impl Iterator<Item = &'f str>,
-) -> Reading {
-    message.headers(&mut reader);
-    let (carried, captured) = reader.finish();
-    let captured = captured.into_attributes();
-    match carried {
-        Ok(context) => {
-            Reading { context: context.clone(), unreadable: false, not_carried: false, captured }
-        }
-        Err(headers) => {
-            let context = TraceContext::from_context(extract(&headers));
-            let context = context.with_notes(Notes::read(&headers));
-            let (mut unreadable, mut not_carried) = (false, false);
-            if !context.names_a_span() {
-                let mut naming_a_span = naming_a_span.peekable();
-                not_carried = naming_a_span.peek().is_none();
-                unreadable = naming_a_span.any(|name| headers.has(name));
-            }
-            Reading { context, unreadable, not_carried, captured }
-        }
-    }
+/// Those headers of a propagator that name a span.
+fn names_of_origins(propagator: &dyn TextMapPropagator) -> impl Iterator<Item = &str> {
+    fields(propagator).filter(|field| names_an_origin(field))
+}
+
+/// Whether a header of that name is to say who sent the message.
+pub(crate) fn names_an_origin(field: &str) -> bool {
+    !matches!(field, BAGGAGE | TRACESTATE)
+}
+
+/// The headers of the application's propagator, or ours where it has set none.
+fn fields(propagator: &dyn TextMapPropagator) -> impl Iterator<Item = &str> {
+    let ours: &[&str] =
+        if carries_nothing(propagator) { &[TRACEPARENT, TRACESTATE, BAGGAGE] } else { &[] };
+    propagator.fields().chain(ours.iter().copied())
 }
 
 /// Writes `context` into a message in place of whatever context it carries.
@@ -113,18 +91,11 @@ pub(crate) fn write<M: MessageMut + ?Sized>(context: &TraceContext, message: &mu
         let mut writer = Writer::new(message);
         if carries_nothing(propagator) {
             propagation::inject(context.as_context(), &mut writer);
-            context.notes().write(&mut writer);
-            writer.remove_what_was_not_written([TRACEPARENT, TRACESTATE, BAGGAGE].into_iter());
         } else {
             propagator.inject_context(context.as_context(), &mut writer);
-            context.notes().write(&mut writer);
-            writer.remove_what_was_not_written(propagator.fields());
         }
-        writer.remove_what_was_not_written(notes::NAMES.into_iter());
         context.notes().write(&mut writer);
-        let mut fields = fields.unwrap_or_else(our_fields);
-        fields.extend(notes::NAMES.map(str::to_owned));
-        writer.remove_what_was_not_written(&fields);
+        writer.remove_what_was_not_written(fields(propagator).chain(notes::NAMES));
     });
 }
 
@@ -145,25 +116,6 @@ pub(crate) fn note<M: MessageMut + ?Sized>(notes: Notes, carried: &TraceContext,
 /// with the current context.
 fn carries_nothing(propagator: &dyn TextMapPropagator) -> bool {
     propagator.fields().next().is_none()
-fn application_fields(propagator: &dyn TextMapPropagator) -> Option<Vec<String>> {
-    let fields: Vec<String> = propagator.fields().map(str::to_owned).collect();
-    (!fields.is_empty()).then_some(fields)
-}
-
-/// Those of a propagator's headers that name a span.
-pub(crate) fn naming_a_span(fields: &[String]) -> impl Iterator<Item = &str> {
-    fields.iter().map(String::as_str).filter(|field| !matches!(*field, "baggage" | "tracestate"))
-}
-
-/// The headers by which contexts are carried, and whether the application has set a propagator.
-pub(crate) fn carried() -> (Vec<String>, bool) {
-    let fields = global::get_text_map_propagator(|propagator| application_fields(propagator));
-    let is_set = fields.is_some();
-    (fields.unwrap_or_else(our_fields), is_set)
-}
-
-fn our_fields() -> Vec<String> {
-    w3c::FIELDS.map(str::to_owned).to_vec()
 }
 
 /// An [`Injector`] that never writes an empty value and remembers what it wrote.

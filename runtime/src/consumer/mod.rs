@@ -385,7 +385,6 @@ impl Handling<'_> {
             max_links,
         });
         received.facts.overrule(&operation.said);
-        received.facts.overrule(operation.system.clone(), operation.destination.clone());
         received.contexts.note(&placement, operation.site, &received.facts);
 
         let destination = received.facts.destination_for_a_name();

@@ -2,9 +2,6 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-#[cfg(feature = "tracing")]
-use opentelemetry::KeyValue;
-
 use crate::carrier::{Agreement, Reading};
 use crate::fault::Fault;
 use crate::relation::{Kind, Placement, Reason};
@@ -75,8 +72,6 @@ impl Contexts {
 /// Outside of any span, so that no bridge copies it onto one.
 #[cfg(feature = "tracing")]
 fn tell(missing: usize, reason: Reason, site: Site, facts: &Agreement<'_>) {
-    let is_destination = |it: &KeyValue| it.key.as_str() == key::DESTINATION_NAME;
-    let destination = || facts.attributes().find(is_destination).map(|it| it.value.to_string());
     tracing::event!(
         name: event::CONTEXT_MISSING,
         target: "throughline",
@@ -84,7 +79,7 @@ fn tell(missing: usize, reason: Reason, site: Site, facts: &Agreement<'_>) {
         tracing::Level::DEBUG,
         { key::RELATION_REASON } = reason.as_str(),
         { key::FUNCTION_NAME } = site.qualified_function,
-        { key::DESTINATION_NAME } = destination(),
+        { key::DESTINATION_NAME } = facts.destination(),
         { event::MESSAGE_COUNT } = i64::try_from(missing).unwrap_or(i64::MAX),
         "{}",
         match reason {

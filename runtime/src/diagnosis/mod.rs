@@ -107,7 +107,7 @@ impl Diagnosis {
 
     fn find_faults(&self) -> Vec<Fault> {
         let Self { spans, contexts, listener, .. } = self;
-        let is_carried = carrier::naming_a_span(&self.fields).next().is_some();
+        let is_carried = self.fields.iter().any(|field| carrier::names_an_origin(field));
         let any = |which: Way| spans.last.iter().any(|(way, _)| *way == which);
         let all = |which: fn(Way) -> bool| spans.last.iter().all(|(way, _)| which(*way));
         let may_record = self.provider_is_installed || listener.is_a_layer();

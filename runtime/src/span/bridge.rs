@@ -153,12 +153,6 @@ impl Undecided {
             now.is_valid() && !same_span(now, before)
         });
         match self {
-            Self::Answered { passes_through } if entering_made_it_current => {
-                BRIDGE_HAS_ANSWERED.set(true);
-                let own = Context::current();
-                let attach = keep_random_flag(&own, &passes_through);
-                Decided { own: Some(attach.clone().unwrap_or(own)), attach, ends_here: false }
-            }
             Self::Answered { passes_through } => {
                 let own =
                     if entering_made_it_current { Context::current() } else { span.context() };
@@ -167,10 +161,12 @@ impl Undecided {
                     && !same_span(own.span().span_context(), passes_through.span().span_context());
                 if is_made {
                     BRIDGE_HAS_ANSWERED.set(true);
-                    let own = keep_random_flag(&own, &passes_through).unwrap_or(own);
-                    Decided { own: Some(own.clone()), attach: Some(own), ends_here: false }
-                    // It has to be attached where the bridge runs without context activation.
-                    let attach = (!entering_made_it_current).then(|| own.clone());
+                    let kept = keep_random_flag(&own, &passes_through);
+                    // It has to be attached where the bridge runs without context activation, and
+                    // where something is kept beside it.
+                    let is_attached = entering_made_it_current && kept.is_none();
+                    let own = kept.unwrap_or(own);
+                    let attach = (!is_attached).then(|| own.clone());
                     Decided { own: Some(own), attach, ends_here: false, way: Way::Layer }
                 } else {
                     let way = match Listener::here() {
@@ -208,7 +204,5 @@ fn behind_reload(builder: SpanBuilder, parent: &Context, root: bool) -> Decided 
     } else {
         keep_random_flag(&own, parent)
     };
-    Decided { own: Some(own), attach, ends_here: false }
-    let attach = lost_baggage.then(|| own.with_baggage(copied_baggage(parent)));
     Decided { own: Some(own), attach, ends_here: false, way: Way::LayerOutOfReach }
 }

@@ -55,7 +55,6 @@ fn placed<S: Span + Send + Sync + 'static>(span: S, parent: Context) -> Made {
     }
     let own = parent.with_span(span);
     let own = keep_random_flag(&own, &parent).unwrap_or(own);
-    Made { own: Some(own.clone()), attach: Some(own) }
     Made { own: Some(own.clone()), attach: Some(own), way: Way::Api }
 }
 
