@@ -1,50 +1,85 @@
 //! Which propagator carries a context: the application's, or our own where it has set none.
 
+use std::borrow::Cow;
+
 use opentelemetry::propagation::{Injector, TextMapPropagator};
 use opentelemetry::{Context, global};
 
 use super::notes::{self, Notes};
-use super::reader::{Headers, Wanted};
-use super::{HeaderReader, Message, MessageMut, Reading, TraceContext, w3c};
+use super::reader::{Headers, NAMES, place_of};
+use super::{HeaderReader, Message, MessageMut, Reading, TraceContext};
+use crate::propagation::{self, BAGGAGE, TRACEPARENT, TRACESTATE};
 
 /// Reads the context that a message carries, and its headers named in `capture`.
 pub(crate) fn read<'m, M: Message + ?Sized>(message: &'m M, capture: &'m [&'m str]) -> Reading {
-    global::get_text_map_propagator(|propagator| match application_fields(propagator) {
-        None => read_headers(
-            message,
-            HeaderReader::new(Wanted::W3c, capture),
-            w3c::extract,
-            |headers| headers.has("traceparent"),
-        ),
-        Some(fields) => read_headers(
-            message,
-            HeaderReader::new(Wanted::All, capture),
+    global::get_text_map_propagator(|propagator| {
+        let mut reader = if carries_nothing(propagator) {
+            HeaderReader::of_known(capture)
+        } else {
+            HeaderReader::of_all(capture)
+        };
+        message.headers(&mut reader);
+        let (carried, captured) = reader.finish();
+        let captured = captured.into_attributes();
+        let headers = match carried {
+            Ok(context) => {
+                let context = context.clone();
+                return Reading { context, unreadable: false, not_carried: false, captured };
+            }
+            Err(headers) => headers,
+        };
+        let context = match &headers {
+            Headers::Known(_) => extract(&headers),
             // From an empty context: `extract` would begin with the current one and so take the
             // poll loop's span for the sender of a message without headers.
-            |headers| propagator.extract_with_context(&Context::new(), headers),
-            |headers| fields.iter().any(|field| names_a_span(field) && headers.has(field)),
-        ),
+            Headers::All(all) => propagator.extract_with_context(&Context::new(), all),
+        };
+        let context = TraceContext::from_context(context).with_notes(Notes::read(&headers));
+        let (mut unreadable, mut not_carried) = (false, false);
+        if !context.names_a_span() {
+            let mut names = names_of_origins(propagator).peekable();
+            not_carried = names.peek().is_none();
+            unreadable = names.any(|name| headers.has(name));
+        }
+        Reading { context, unreadable, not_carried, captured }
     })
 }
 
-fn read_headers<'m, M: Message + ?Sized>(
-    message: &'m M,
-    mut reader: HeaderReader<'m>,
-    extract: impl FnOnce(&Headers<'m>) -> Context,
-    names_an_origin: impl FnOnce(&Headers<'m>) -> bool,
-) -> Reading {
-    message.headers(&mut reader);
-    let (carried, captured) = reader.finish();
-    let captured = captured.into_attributes();
-    match carried {
-        Ok(context) => Reading { context: context.clone(), unreadable: false, captured },
-        Err(headers) => {
-            let context = TraceContext::from_context(extract(&headers));
-            let context = context.with_notes(Notes::read(&headers));
-            let unreadable = !context.names_a_span() && names_an_origin(&headers);
-            Reading { context, unreadable, captured }
-        }
+fn extract(headers: &Headers<'_>) -> Context {
+    let mut context = Context::new();
+    if let Some(traceparent) = headers.value(TRACEPARENT) {
+        let tracestate = || headers.value(TRACESTATE).map(Cow::Borrowed);
+        context = propagation::extract_trace(&context, traceparent, tracestate);
     }
+    match headers.value(BAGGAGE) {
+        Some(list) => propagation::extract_baggage(&context, list),
+        None => context,
+    }
+}
+
+/// The headers by which contexts are carried, and whether the application has set a propagator.
+pub(crate) fn carried() -> (Vec<String>, bool) {
+    global::get_text_map_propagator(|propagator| {
+        let fields = fields(propagator).map(str::to_owned).collect();
+        (fields, !carries_nothing(propagator))
+    })
+}
+
+/// Those headers of a propagator that name a span.
+fn names_of_origins(propagator: &dyn TextMapPropagator) -> impl Iterator<Item = &str> {
+    fields(propagator).filter(|field| names_an_origin(field))
+}
+
+/// Whether a header of that name is to say who sent the message.
+pub(crate) fn names_an_origin(field: &str) -> bool {
+    !matches!(field, BAGGAGE | TRACESTATE)
+}
+
+/// The headers of the application's propagator, or ours where it has set none.
+fn fields(propagator: &dyn TextMapPropagator) -> impl Iterator<Item = &str> {
+    let ours: &[&str] =
+        if carries_nothing(propagator) { &[TRACEPARENT, TRACESTATE, BAGGAGE] } else { &[] };
+    propagator.fields().chain(ours.iter().copied())
 }
 
 /// Writes `context` into a message in place of whatever context it carries.
@@ -54,15 +89,13 @@ pub(crate) fn write<M: MessageMut + ?Sized>(context: &TraceContext, message: &mu
     }
     global::get_text_map_propagator(|propagator| {
         let mut outgoing = Outgoing::default();
-        let fields = application_fields(propagator);
-        match &fields {
-            None => w3c::inject(context.as_context(), &mut outgoing),
-            Some(_) => propagator.inject_context(context.as_context(), &mut outgoing),
+        if carries_nothing(propagator) {
+            propagation::inject(context.as_context(), &mut outgoing);
+        } else {
+            propagator.inject_context(context.as_context(), &mut outgoing);
         }
         context.notes().write(&mut outgoing);
-        let mut fields = fields.unwrap_or_else(|| w3c::FIELDS.map(str::to_owned).to_vec());
-        fields.extend(notes::NAMES.map(str::to_owned));
-        outgoing.replace_in(message, &fields);
+        outgoing.replace(|| fields(propagator).chain(notes::NAMES), message);
     });
 }
 
@@ -74,65 +107,99 @@ pub(crate) fn note<M: MessageMut + ?Sized>(notes: Notes, carried: &TraceContext,
     }
     let mut outgoing = Outgoing::default();
     whole.notes().write(&mut outgoing);
-    outgoing.replace_in(message, &notes::NAMES.map(str::to_owned));
+    outgoing.replace(|| notes::NAMES.into_iter(), message);
 }
 
-/// The headers of the application's propagator; none where it has set none.
+/// Whether the application has set no propagator.
 ///
 /// OpenTelemetry's no-op propagator is told by its empty list. It must never be asked: it answers
 /// with the current context.
-fn application_fields(propagator: &dyn TextMapPropagator) -> Option<Vec<String>> {
-    let fields: Vec<String> = propagator.fields().map(str::to_owned).collect();
-    (!fields.is_empty()).then_some(fields)
+fn carries_nothing(propagator: &dyn TextMapPropagator) -> bool {
+    propagator.fields().next().is_none()
 }
 
-fn names_a_span(field: &str) -> bool {
-    !matches!(field, "baggage" | "tracestate")
-}
-
-/// What goes beside the headers that name a span, in the order of its worth: where a message has no
-/// room for all, the last have none.
-const BESIDE_THE_SPAN: [&str; 5] =
-    [notes::BREAK, notes::ATTEMPT, w3c::TRACESTATE, w3c::BAGGAGE, notes::SENT];
-
-/// The headers that are to be written, their names in lower case, none of them empty.
+/// An [`Injector`] that gathers what is to be written. An empty value never is.
 #[derive(Default)]
-struct Outgoing(Vec<(String, String)>);
+struct Outgoing {
+    /// The values of those that have a place.
+    known: [Option<String>; NAMES.len()],
+    others: Vec<(Cow<'static, str>, String)>,
+}
 
 impl Injector for Outgoing {
     fn set(&mut self, key: &str, value: String) {
-        if !value.is_empty() {
-            self.0.push((key.to_ascii_lowercase(), value));
+        if value.is_empty() {
+            return;
+        }
+        match place_of(key) {
+            Some(place) => self.known[place] = Some(value),
+            None => self.others.push((key.to_ascii_lowercase().into(), value)),
         }
     }
 }
 
 impl Outgoing {
-    /// Writes them in place of all `fields`, as far as the message takes them.
-    fn replace_in<M: MessageMut + ?Sized>(mut self, message: &mut M, fields: &[String]) {
-        // First, to make room: and a new `traceparent` beside an old `tracestate` would be a context
-        // nobody sent.
-        for field in fields {
-            message.remove_header(&field.to_ascii_lowercase());
+    /// Writes all of it in place of `fields`, as far as the message has room: what is worth most goes
+    /// first.
+    fn replace<'f, M, F>(mut self, fields: impl Fn() -> F, message: &mut M)
+    where
+        M: MessageMut + ?Sized,
+        F: Iterator<Item = &'f str>,
+    {
+        // Before the rest, for it makes room; and a new `traceparent` beside an old `tracestate` would
+        // be a context nobody sent.
+        remove_all(fields(), message);
+        // What a propagator writes beside its fields, as Jaeger's does, is baggage.
+        let is_field = |(name, _): &(Cow<'_, str>, String)| {
+            fields().any(|field| field.eq_ignore_ascii_case(name))
+        };
+        let others = std::mem::take(&mut self.others);
+        let (of_the_span, baggage): (Vec<_>, Vec<_>) = others.into_iter().partition(is_field);
+        let mut naming_the_span = self.take([TRACEPARENT]).chain(of_the_span);
+        if !naming_the_span.all(|header| set_if_it_fits(header, message)) {
+            // A part of what names a span names none, and the rest is worth nothing alone.
+            remove_all(fields(), message);
+            return;
         }
-        self.0.sort_by_key(|(name, _)| place(name, fields));
-        for (at, (name, value)) in self.0.iter().enumerate() {
-            if message.can_set_header(name, value) {
-                message.set_header(name, value);
-            } else if place(name, fields) == 0 {
-                // A part of what names a span names none.
-                self.0[..at].iter().for_each(|(name, _)| message.remove_header(name));
-                return;
-            }
+        drop(naming_the_span);
+        for header in self.take([notes::BREAK, notes::ATTEMPT, TRACESTATE]).chain(baggage) {
+            set_if_it_fits(header, message);
         }
+        for header in self.take([BAGGAGE, notes::SENT]) {
+            set_if_it_fits(header, message);
+        }
+    }
+
+    fn take<const N: usize>(
+        &mut self,
+        names: [&'static str; N],
+    ) -> impl Iterator<Item = (Cow<'static, str>, String)> {
+        names.into_iter().filter_map(|name| {
+            let value = self.known[place_of(name)?].take()?;
+            Some((Cow::Borrowed(name), value))
+        })
     }
 }
 
-/// When a header is written: 0 for what names the span. A propagator tells its `fields`; what it
-/// writes besides, as Jaeger's does, is baggage.
-fn place(name: &str, fields: &[String]) -> usize {
-    let place_of = |name| BESIDE_THE_SPAN.iter().position(|beside| *beside == name);
-    let is_field = fields.iter().any(|field| field.eq_ignore_ascii_case(name));
-    let beside = place_of(name).or_else(|| if is_field { None } else { place_of(w3c::BAGGAGE) });
-    beside.map_or(0, |place| place + 1)
+fn remove_all<'f, M: MessageMut + ?Sized>(fields: impl Iterator<Item = &'f str>, message: &mut M) {
+    fields.for_each(|field| message.remove_header(&lower_case(field)));
+}
+
+fn set_if_it_fits<M: MessageMut + ?Sized>(
+    (name, value): (Cow<'_, str>, String),
+    message: &mut M,
+) -> bool {
+    let fits = message.can_set_header(&name, &value);
+    if fits {
+        message.set_header(&name, &value);
+    }
+    fits
+}
+
+fn lower_case(name: &str) -> Cow<'_, str> {
+    if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Cow::Owned(name.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(name)
+    }
 }
