@@ -8,6 +8,7 @@
 mod making;
 mod page;
 mod registry;
+mod samplers;
 
 use std::collections::BTreeSet;
 
