@@ -67,9 +67,13 @@ use proc_macro::TokenStream;
 /// | option | value | default |
 /// |---|---|---|
 /// | `destination` | the queue or topic | what the message says |
+/// | `destination_template` | its pattern, where the name alone is one of many: `"orders.{customer}"` | what the message says |
 /// | `system` | the messaging system | what the message says |
 /// | `operation` | what is done with the message | `process` |
 /// | `name` | the span's name | operation and destination; without a destination, the function's name |
+/// | `consumer_group` | the group of consumers that this is one of | what the message says |
+/// | `client_id` | the id of the broker's client | what the message says |
+/// | `server` | the broker's host, which may have a port: `"broker:9092"` | what the message says |
 /// | `fields(..)` | fields of the span, see below | none |
 /// | `within` | under `continue`: messages older than this (`"15m"`, `"1h30m"`, or a `Duration`) are linked | no limit |
 /// | `max_hops` | under `continue`: traces that were continued this often are linked | no limit |
@@ -83,7 +87,7 @@ use proc_macro::TokenStream;
 /// | `from` | where the context is read from | the message |
 /// | `crate` | the path of `throughline`, for users of a crate that re-exports it | `::throughline` |
 ///
-/// The first four are string literals or expressions over the arguments. Expressions see the arguments before the body
+/// The first eight are string literals or expressions over the arguments. Expressions see the arguments before the body
 /// has them, the names in a message's pattern as references, and are evaluated before it runs.
 ///
 /// ```
@@ -247,9 +251,9 @@ pub fn async_consumer(options: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// # Options
 ///
-/// `name`, `system`, `destination`, `operation` (here `send` by default), `fields(..)`, `err` (the event is
-/// `messaging.send.exception` at the level WARN), `enabled`, `level`, `target` and `crate` as for
-/// [`macro@async_consumer`], and
+/// `name`, `system`, `destination`, `destination_template`, `operation` (here `send` by default), `client_id`, `server`,
+/// `fields(..)`, `err` (the event is `messaging.send.exception` at the level WARN), `enabled`, `level`, `target` and
+/// `crate` as for [`macro@async_consumer`], and
 ///
 /// | option | value | default |
 /// |---|---|---|
@@ -483,9 +487,19 @@ pub fn async_task(options: TokenStream, item: TokenStream) -> TokenStream {
 /// | `#[message(conversation_id)]` | a text | `messaging.message.conversation_id` |
 /// | `#[message(system)]` | a text | `messaging.system` |
 /// | `#[message(destination)]` | a text | `messaging.destination.name`, and in the span's name |
+/// | `#[message(varying_destination)]` | a text that is one of many | `messaging.destination.name`, and in no span's name |
 /// | `#[message(destination_template)]` | a text | `messaging.destination.template`, and in the span's name |
+/// | `#[message(partition)]` | a text | `messaging.destination.partition.id` |
+/// | `#[message(subscription)]` | a text | `messaging.destination.subscription.name` |
+/// | `#[message(consumer_group)]` | a text | `messaging.consumer.group.name` |
+/// | `#[message(client_id)]` | a text | `messaging.client.id` |
+/// | `#[message(kafka_key)]` | a text | `messaging.kafka.message.key` |
+/// | `#[message(kafka_offset)]` | an integer | `messaging.kafka.offset` |
+/// | `#[message(rabbitmq_routing_key)]` | a text | `messaging.rabbitmq.destination.routing_key` |
+/// | `#[message(rabbitmq_delivery_tag)]` | an integer | `messaging.rabbitmq.message.delivery_tag` |
 /// | `#[message(body)]` | the body: bytes, a string, whatever is `AsRef<[u8]>` | `messaging.message.body.size` |
 /// | `#[message(body_size)]` | its number of bytes, an integer | the same |
+/// | `#[message(envelope_size)]` | the number of bytes of the body and all that goes with it | `messaging.message.envelope.size` |
 /// | `#[message(sent_at)]` | a time: a `SystemTime`, or what is `Clone` and turns into one by `Into`, as times of `chrono`, `time` and `jiff` do | the age, and `within` of a handler that continues |
 /// | `#[message(sent_at_unix_ms)]` | that time in milliseconds since 1970, an integer | the same |
 /// | `#[message(attempt)]` | which delivery it is, an integer | `throughline.message.attempt` |

@@ -4,6 +4,8 @@
 mod carrier;
 mod client;
 mod consumer;
+mod diagnosis;
+mod fault;
 #[cfg(feature = "fmt")]
 #[cfg_attr(docsrs, doc(cfg(feature = "fmt")))]
 pub mod fmt;
@@ -15,6 +17,7 @@ mod outcome;
 pub mod private;
 mod process;
 mod producer;
+pub mod propagation;
 mod relation;
 #[cfg(feature = "sampler")]
 #[cfg_attr(docsrs, doc(cfg(feature = "sampler")))]
@@ -51,8 +54,8 @@ pub mod tower;
 /// ```
 pub mod fact {
     pub use crate::carrier::fact_values::{
-        Always, Body, Count, Displayed, Sometimes, Text, Time, count, display, size, text, time,
-        unix_ms,
+        Always, AttributeValue, Body, Count, Displayed, Sometimes, Text, Time, count, display,
+        size, text, time, unix_ms,
     };
 }
 
@@ -61,6 +64,7 @@ pub mod field {
     pub use crate::span::{FieldValue, Value, debug, display, empty, value};
 }
 
+pub use carrier::clients;
 pub use carrier::{
     Batch, BatchMut, Facts, HeaderReader, HeaderValue, Message, MessageMut, Repeats, TraceContext,
     Traced,
@@ -70,6 +74,8 @@ pub use consumer::{
     AnyNumber, Consumer, Many, One, Receive, TakenBy, UnstartedSpan, consume,
     handled_by_current_span,
 };
+pub use diagnosis::{Diagnosis, diagnose};
+pub use fault::Fault;
 pub use outcome::{DebuggedFailure, DisplayedFailure, IntoOutcome, Outcome};
 pub use process::Step;
 pub use producer::{Existing, Producer, Publish, create, produce};

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use opentelemetry::KeyValue;
 use opentelemetry::trace::{Link, SpanContext};
 
-use crate::carrier::Agreement;
+use crate::carrier::{Agreement, Said};
 #[cfg(feature = "metrics")]
 use crate::metrics::Measured;
 use crate::relation::{Origin, Origins};
@@ -19,9 +19,8 @@ pub(crate) struct Operation {
     pub(crate) enabled: bool,
     pub(crate) failure_event: bool,
     pub(crate) name: Option<Cow<'static, str>>,
-    pub(crate) system: Option<Cow<'static, str>>,
-    pub(crate) destination: Option<Cow<'static, str>>,
     pub(crate) verb: Option<Cow<'static, str>>,
+    pub(crate) said: Said,
 }
 
 /// What the span and its operation are called.
@@ -37,9 +36,8 @@ impl Operation {
             enabled: true,
             failure_event: true,
             name: None,
-            system: None,
-            destination: None,
             verb: None,
+            said: Said::default(),
         }
     }
 
@@ -65,7 +63,7 @@ impl Operation {
         messages: usize,
     ) -> Measured {
         let name = names.operation.clone();
-        Measured::new(operation_type, name, facts, self.destination.is_some(), messages)
+        Measured::new(operation_type, name, facts, self.said.destination.is_some(), messages)
     }
 }
 
@@ -76,9 +74,14 @@ pub(crate) fn function(site: Site) -> Option<KeyValue> {
 }
 
 /// A link to each of the origins, up to so many: with what their messages tell where `all` differ.
-pub(crate) fn links_to(origins: &Origins<'_>, all: &Agreement<'_>, at_most: usize) -> Vec<Link> {
+pub(crate) fn links_to(
+    origins: &Origins<'_>,
+    all: &Agreement<'_>,
+    operation_type: &str,
+    at_most: usize,
+) -> Vec<Link> {
     let link = |origin: &Origin<'_>| {
-        let mut attributes = origin.facts.attributes_where_differing(all);
+        let mut attributes = origin.facts.attributes_where_differing(all, operation_type);
         if origin.messages > 1 {
             attributes.push(count(key::LINK_MESSAGE_COUNT, origin.messages));
         }
@@ -116,14 +119,34 @@ macro_rules! setters {
 
         /// `messaging.system`, in place of what the message says.
         pub fn system(mut self, system: impl Into<Cow<'static, str>>) -> Self {
-            self.$($operation).+.system = Some(system.into());
+            self.$($operation).+.said.system = Some(system.into());
             self
         }
 
         /// The topic or queue, in place of what the message says. It becomes part of the span's
         /// name, so it must be one of few.
         pub fn destination(mut self, destination: impl Into<Cow<'static, str>>) -> Self {
-            self.$($operation).+.destination = Some(destination.into());
+            self.$($operation).+.said.destination = Some(destination.into());
+            self
+        }
+
+        /// The pattern of the topic's or queue's name, `orders.{customer}`: it stands in the span's name
+        /// in place of a name that only the message knows.
+        pub fn destination_template(mut self, template: impl Into<Cow<'static, str>>) -> Self {
+            self.$($operation).+.said.destination_template = Some(template.into());
+            self
+        }
+
+        /// `messaging.client.id`: the id of the client that does this.
+        pub fn client_id(mut self, id: impl Into<Cow<'static, str>>) -> Self {
+            self.$($operation).+.said.client_id = Some(id.into());
+            self
+        }
+
+        /// The broker's host, which may have a port: `broker:9092`, as `server.address` and
+        /// `server.port`.
+        pub fn server(mut self, server: impl Into<Cow<'static, str>>) -> Self {
+            self.$($operation).+.said.server = Some(server.into());
             self
         }
 
@@ -151,4 +174,18 @@ macro_rules! setters {
     };
 }
 
-pub(crate) use setters;
+/// The setters of those that consume; they set what stands at `self.operation`.
+macro_rules! setters_of_a_consumer {
+    () => {
+        crate::operation::setters_of_a_consumer!(operation);
+    };
+    ($($operation:ident).+) => {
+        /// `messaging.consumer.group.name`: the group of consumers that this is one of.
+        pub fn consumer_group(mut self, group: impl Into<Cow<'static, str>>) -> Self {
+            self.$($operation).+.said.consumer_group = Some(group.into());
+            self
+        }
+    };
+}
+
+pub(crate) use {setters, setters_of_a_consumer};

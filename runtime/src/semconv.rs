@@ -18,10 +18,24 @@ pub(crate) mod key {
     pub(crate) const OPERATION_TYPE: &str = "messaging.operation.type";
     pub(crate) const DESTINATION_NAME: &str = "messaging.destination.name";
     pub(crate) const DESTINATION_TEMPLATE: &str = "messaging.destination.template";
+    pub(crate) const DESTINATION_TEMPORARY: &str = "messaging.destination.temporary";
+    pub(crate) const DESTINATION_ANONYMOUS: &str = "messaging.destination.anonymous";
+    pub(crate) const PARTITION_ID: &str = "messaging.destination.partition.id";
+    pub(crate) const SUBSCRIPTION_NAME: &str = "messaging.destination.subscription.name";
+    pub(crate) const CONSUMER_GROUP_NAME: &str = "messaging.consumer.group.name";
+    pub(crate) const CLIENT_ID: &str = "messaging.client.id";
+    pub(crate) const SERVER_ADDRESS: &str = "server.address";
+    pub(crate) const SERVER_PORT: &str = "server.port";
     pub(crate) const BATCH_MESSAGE_COUNT: &str = "messaging.batch.message_count";
     pub(crate) const MESSAGE_ID: &str = "messaging.message.id";
     pub(crate) const CONVERSATION_ID: &str = "messaging.message.conversation_id";
     pub(crate) const BODY_SIZE: &str = "messaging.message.body.size";
+    pub(crate) const ENVELOPE_SIZE: &str = "messaging.message.envelope.size";
+    pub(crate) const KAFKA_MESSAGE_KEY: &str = "messaging.kafka.message.key";
+    pub(crate) const KAFKA_OFFSET: &str = "messaging.kafka.offset";
+    pub(crate) const KAFKA_TOMBSTONE: &str = "messaging.kafka.message.tombstone";
+    pub(crate) const RABBITMQ_ROUTING_KEY: &str = "messaging.rabbitmq.destination.routing_key";
+    pub(crate) const RABBITMQ_DELIVERY_TAG: &str = "messaging.rabbitmq.message.delivery_tag";
     pub(crate) const ERROR_TYPE: &str = "error.type";
     pub(crate) const FUNCTION_NAME: &str = "code.function.name";
 
@@ -44,6 +58,10 @@ pub(crate) mod key {
     pub(crate) const MESSAGE_AGE: &str = "throughline.message.age";
     /// Which delivery this is, counted from 1.
     pub(crate) const MESSAGE_ATTEMPT: &str = "throughline.message.attempt";
+    /// The stream of JetStream that holds the message.
+    pub(crate) const NATS_STREAM_NAME: &str = "throughline.nats.stream.name";
+    /// The message's place in it.
+    pub(crate) const NATS_STREAM_SEQUENCE: &str = "throughline.nats.stream.sequence";
 }
 
 /// Values of `messaging.operation.type`, which are the default operation names as well.
@@ -53,6 +71,38 @@ pub(crate) mod operation {
     pub(crate) const CREATE: &str = "create";
     pub(crate) const RECEIVE: &str = "receive";
     pub(crate) const SETTLE: &str = "settle";
+}
+
+/// Whether what a message tells under `key` belongs on the span of an operation, or on a link of it
+/// (conventions, "Messaging spans", and the page of each system).
+pub(crate) fn belongs_on(key: &str, operation_type: &str) -> bool {
+    use operation::{CREATE, PROCESS, RECEIVE, SEND, SETTLE};
+    let on: &[&str] = match key {
+        // What is created or sent has no way behind it yet.
+        key::CONSUMER_GROUP_NAME
+        | key::SUBSCRIPTION_NAME
+        | key::RABBITMQ_DELIVERY_TAG
+        | "messaging.gcp_pubsub.message.ack_id"
+        | "messaging.gcp_pubsub.message.delivery_attempt"
+        | key::MESSAGE_AGE
+        | key::MESSAGE_ATTEMPT
+        | key::NATS_STREAM_NAME
+        | key::NATS_STREAM_SEQUENCE => &[RECEIVE, PROCESS, SETTLE],
+        // A settlement sends nothing of the message again.
+        key::BODY_SIZE | key::ENVELOPE_SIZE | key::KAFKA_MESSAGE_KEY | key::KAFKA_TOMBSTONE => {
+            &[CREATE, SEND, RECEIVE, PROCESS]
+        }
+        // A creation asks no broker for anything.
+        key::CLIENT_ID | key::KAFKA_OFFSET => &[SEND, RECEIVE, PROCESS, SETTLE],
+        key::DESTINATION_TEMPORARY
+        | key::DESTINATION_ANONYMOUS
+        | key::RABBITMQ_ROUTING_KEY
+        | "aws.sqs.queue.url" => &[SEND, RECEIVE, PROCESS],
+        "aws.sns.topic.arn" => &[SEND],
+        "messaging.gcp_pubsub.message.ordering_key" => &[CREATE, SEND],
+        _ => return true,
+    };
+    on.contains(&operation_type)
 }
 
 /// Values of `throughline.outcome.name` that are ours.
@@ -68,9 +118,15 @@ pub(crate) mod link_role {
     pub(crate) const ATTEMPT: &str = "attempt";
 }
 
+/// Values of `messaging.system`: those of the conventions, and for what has no name there one of our own.
 /// Values of `messaging.system` for what the conventions have no name for.
+#[allow(dead_code)] // each but the first is used by the feature of its client
 pub(crate) mod system {
+    #[cfg(feature = "rdkafka-0_39")]
+    pub(crate) const KAFKA: &str = "kafka";
     pub(crate) const IN_PROCESS: &str = "in_process";
+    pub(crate) const MQTT: &str = "mqtt";
+    pub(crate) const NATS: &str = "nats";
 }
 
 /// Values of `error.type` that name no error type.
@@ -80,8 +136,8 @@ pub(crate) mod error_type {
     pub(crate) const CANCELLED: &str = "cancelled";
 }
 
-/// The event that tells of a failure, by what failed: conventions, section "Messaging exceptions",
-/// and for a task, which is no messaging operation, "Exceptions".
+/// The events of `tracing`. Those that tell of a failure are named by what failed: conventions, section
+/// "Messaging exceptions", and for a task, which is no messaging operation, "Exceptions".
 #[cfg(feature = "tracing")]
 pub(crate) mod event {
     pub(crate) const PROCESS_EXCEPTION: &str = "messaging.process.exception";
@@ -92,6 +148,15 @@ pub(crate) mod event {
     pub(crate) const EXCEPTION: &str = "exception";
     pub(crate) const EXCEPTION_TYPE: &str = "exception.type";
     pub(crate) const EXCEPTION_MESSAGE: &str = "exception.message";
+
+    /// Messages have no context, or one that can't be read.
+    pub(crate) const CONTEXT_MISSING: &str = "throughline.context.missing";
+    /// How many messages of the handling that is.
+    pub(crate) const MESSAGE_COUNT: &str = "throughline.message.count";
+    /// Something is wrong with the set-up.
+    pub(crate) const FAULT: &str = "throughline.fault";
+    /// Which of the faults that `diagnose` knows.
+    pub(crate) const FAULT_NAME: &str = "throughline.fault.name";
 }
 
 /// Who made a span: name, version and schema in one place.

@@ -5,6 +5,7 @@
 //! same spans are made twice: told a system by their messages, or by the user where there is no
 //! message to tell it, and told none.
 
+mod events;
 mod making;
 mod page;
 mod registry;

@@ -61,13 +61,17 @@ pub(crate) struct Given<T> {
     pub(crate) value: T,
 }
 
-/// The options that all macros share; of the four texts a task has its name alone.
+/// The options that all macros share; of the texts a task has its name alone.
 #[derive(Default)]
 pub(crate) struct Common {
     pub(crate) name: Option<Given<Text>>,
     pub(crate) system: Option<Given<Text>>,
     pub(crate) destination: Option<Given<Text>>,
+    pub(crate) destination_template: Option<Given<Text>>,
     pub(crate) operation: Option<Given<Text>>,
+    pub(crate) consumer_group: Option<Given<Text>>,
+    pub(crate) client_id: Option<Given<Text>>,
+    pub(crate) server: Option<Given<Text>>,
     pub(crate) fields: Option<Given<Vec<Field>>>,
     pub(crate) level: Option<Given<Ident>>,
     pub(crate) target: Option<Given<Expr>>,
@@ -312,8 +316,16 @@ impl Common {
                 .and_then(|value| set_once(&mut self.system, key, value)),
             "destination" => text(key, input, "\"orders\"")
                 .and_then(|value| set_once(&mut self.destination, key, value)),
+            "destination_template" => text(key, input, "\"orders.{customer}\"")
+                .and_then(|value| set_once(&mut self.destination_template, key, value)),
             "operation" => text(key, input, "\"process\"")
                 .and_then(|value| set_once(&mut self.operation, key, value)),
+            "consumer_group" => text(key, input, "\"billing\"")
+                .and_then(|value| set_once(&mut self.consumer_group, key, value)),
+            "client_id" => text(key, input, "\"billing-1\"")
+                .and_then(|value| set_once(&mut self.client_id, key, value)),
+            "server" => text(key, input, "\"broker:9092\"")
+                .and_then(|value| set_once(&mut self.server, key, value)),
             "fields" => {
                 fields::parse(key, input).and_then(|value| set_once(&mut self.fields, key, value))
             }
@@ -353,9 +365,19 @@ impl Common {
         }
     }
 
-    /// The four texts, with their names.
+    /// The texts, with their names.
     pub(crate) fn texts(&self) -> impl Iterator<Item = &Given<Text>> {
-        [&self.name, &self.system, &self.destination, &self.operation].into_iter().flatten()
+        let texts = [
+            &self.name,
+            &self.system,
+            &self.destination,
+            &self.destination_template,
+            &self.operation,
+            &self.consumer_group,
+            &self.client_id,
+            &self.server,
+        ];
+        texts.into_iter().flatten()
     }
 }
 

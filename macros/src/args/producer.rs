@@ -34,7 +34,10 @@ impl Options for ProducerOptions {
         "name",
         "system",
         "destination",
+        "destination_template",
         "operation",
+        "client_id",
+        "server",
         "fields",
         "err",
         "enabled",
@@ -53,6 +56,8 @@ impl Options for ProducerOptions {
                 stands_alone(key, input).and_then(|()| set_once(&mut self.new_trace, key, ()))
             }
             "retry" => stands_alone(key, input).and_then(|()| set_once(&mut self.retry, key, ())),
+            // Of those who consume, and so unknown here.
+            "consumer_group" => return None,
             _ => return self.common.read(key, input),
         };
         Some(read)
@@ -62,6 +67,9 @@ impl Options for ProducerOptions {
         match key {
             "link" | "continue" | "ignore" | "nested" | "mode" | "relation" => Some(
                 "a relation is for `#[async_consumer(..)]`; a producer's span is always a child of the active one: leave it out",
+            ),
+            "consumer_group" => Some(
+                "a group of consumers is for `#[async_consumer(..)]`; a producer has none: leave it out",
             ),
             "max_links" | "capture_headers" | "within" | "max_hops" | "heed_break" => {
                 Some("this is for `#[async_consumer(..)]`, which reads messages: leave it out")

@@ -31,7 +31,14 @@ impl Options for TaskOptions {
             "mode" => mode(key, input).map(|chosen| self.push(key, Relation::Chosen(chosen))),
             "relation" => Err(not_assigned::<Self>(key, input)),
             // Of messages, and so unknown here.
-            "system" | "destination" | "operation" | "heed_break" => return None,
+            "system"
+            | "destination"
+            | "destination_template"
+            | "operation"
+            | "consumer_group"
+            | "client_id"
+            | "server"
+            | "heed_break" => return None,
             _ => {
                 return self.limits.read(key, input).or_else(|| self.common.read(key, input));
             }
@@ -50,7 +57,13 @@ impl Options for TaskOptions {
             "from" | "into" | "existing" => Some(
                 "a task has no message, its context is that of its caller: leave this out; a function that is given a message takes `#[async_consumer(..)]`, one that sends a message `#[async_producer(..)]`",
             ),
-            "destination" | "system" | "operation" => Some(
+            "destination"
+            | "destination_template"
+            | "system"
+            | "operation"
+            | "consumer_group"
+            | "client_id"
+            | "server" => Some(
                 "this describes a message, and a task has none: write `name = ..` for the span's name, or `fields(..)`",
             ),
             "heed_break" => Some("only the sender of a message can ask for a break: leave it out"),

@@ -156,7 +156,8 @@ fn site(common: &Common, function: &Function, default_operation: &str) -> TokenS
     let site = common.runtime("site");
     let function = function.signature.ident.unraw().to_string();
     let operation = Ident::new(default_operation, mixed());
-    let span = match (&common.name, &common.destination, &common.operation) {
+    let destination = common.destination_template.as_ref().or(common.destination.as_ref());
+    let span = match (&common.name, destination, &common.operation) {
         (Some(name), ..) => literal(&name.value),
         (None, Some(destination), None) => literal(&destination.value)
             .map(|destination| format!("{default_operation} {destination}")),

@@ -6,6 +6,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use opentelemetry::KeyValue;
+
 /// What a text is told by, such as an id or a destination: strings, integers, what points to one,
 /// and an `Option` of one.
 ///
@@ -128,6 +130,56 @@ pub trait Displayed<Form> {
     #[doc(hidden)]
     fn displayed(&self) -> Option<String>;
 }
+
+/// A value for [`Facts::attribute`](crate::Facts::attribute): a string, an integer or a truth value.
+///
+/// ```
+/// use throughline::fact::AttributeValue;
+///
+/// let values: [AttributeValue; 3] = ["fifo".into(), 7.into(), true.into()];
+/// # let _ = values;
+/// ```
+#[derive(Debug, Clone)]
+pub struct AttributeValue(opentelemetry::Value);
+
+impl AttributeValue {
+    /// An empty text tells nothing.
+    pub(super) fn into_key_value(self, key: &'static str) -> Option<KeyValue> {
+        let is_empty =
+            matches!(&self.0, opentelemetry::Value::String(text) if text.as_str().is_empty());
+        (!is_empty).then(|| KeyValue::new(key, self.0))
+    }
+}
+
+impl From<&str> for AttributeValue {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned().into())
+    }
+}
+
+impl From<String> for AttributeValue {
+    fn from(text: String) -> Self {
+        Self(text.into())
+    }
+}
+
+impl From<bool> for AttributeValue {
+    fn from(truth: bool) -> Self {
+        Self(truth.into())
+    }
+}
+
+macro_rules! attribute_value_from_integers {
+    ($($integer:ty),+) => {$(
+        impl From<$integer> for AttributeValue {
+            fn from(number: $integer) -> Self {
+                Self(i64::from(number).into())
+            }
+        }
+    )+};
+}
+
+attribute_value_from_integers!(u8, u16, u32, i8, i16, i32, i64);
 
 /// A value that is always there.
 #[derive(Debug)]

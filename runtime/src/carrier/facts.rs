@@ -1,59 +1,92 @@
 //! What a message tells about itself.
 
 use std::borrow::Cow;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use opentelemetry::{Key, KeyValue};
 
+use super::fact_values::AttributeValue;
 use super::notes::age;
 use crate::semconv::key;
 
 /// What a message tells about itself: filled by [`Message::describe`](crate::Message::describe).
 ///
 /// Each setter returns the builder, so that calls can be chained; what a message does not know is
-/// left out.
+/// left out, and an empty text tells nothing. A fact that the conventions do not know on some
+/// operation's span is left out there: no body's size on a settlement, no consumer group on a send.
 ///
 /// ```
 /// use throughline::Facts;
 ///
 /// fn describe<'m>(topic: &'m str, facts: &mut Facts<'m>) {
-///     facts.system("kafka").destination(topic).id("42").body_size(120).attempt(2);
+///     facts.system("kafka").destination(topic).partition("3").kafka_offset(42).body_size(120);
 /// }
 /// # let _ = describe;
 /// ```
 #[derive(Debug, Default, Clone)]
 pub struct Facts<'m> {
-    known: [Option<Fact<'m>>; KEYS.len()],
-    /// Headers that the handler wants on its span, as attributes.
-    captured: Vec<KeyValue>,
+    pub(super) known: [Option<Fact<'m>>; KEYS.len()],
+    /// Attributes that have no setter: those of a system, and headers that the handler wants.
+    pub(super) others: Vec<KeyValue>,
+    /// The destination's plain name is one of too many for a span's name.
+    pub(super) destination_varies: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-enum Fact<'m> {
+pub(super) enum Fact<'m> {
     Text(Cow<'m, str>),
     Count(u64),
     Time(SystemTime),
+    True,
 }
 
 /// The attribute each fact becomes, by its place in [`Facts`].
-const KEYS: [&str; 8] = [
+pub(super) const KEYS: [&str; 22] = [
     key::SYSTEM,
     key::DESTINATION_NAME,
     key::DESTINATION_TEMPLATE,
+    key::DESTINATION_TEMPORARY,
+    key::DESTINATION_ANONYMOUS,
+    key::PARTITION_ID,
+    key::SUBSCRIPTION_NAME,
+    key::CONSUMER_GROUP_NAME,
+    key::CLIENT_ID,
+    key::SERVER_ADDRESS,
+    key::SERVER_PORT,
     key::MESSAGE_ID,
     key::CONVERSATION_ID,
     key::BODY_SIZE,
+    key::ENVELOPE_SIZE,
+    key::KAFKA_MESSAGE_KEY,
+    key::KAFKA_OFFSET,
+    key::KAFKA_TOMBSTONE,
+    key::RABBITMQ_ROUTING_KEY,
+    key::RABBITMQ_DELIVERY_TAG,
     key::MESSAGE_AGE,
     key::MESSAGE_ATTEMPT,
 ];
-const SYSTEM: usize = 0;
-const DESTINATION: usize = 1;
-const TEMPLATE: usize = 2;
-const ID: usize = 3;
-const CONVERSATION: usize = 4;
-const BODY_SIZE: usize = 5;
-const SENT_AT: usize = 6;
-const ATTEMPT: usize = 7;
+pub(super) const SYSTEM: usize = 0;
+pub(super) const DESTINATION: usize = 1;
+pub(super) const TEMPLATE: usize = 2;
+pub(super) const TEMPORARY: usize = 3;
+pub(super) const ANONYMOUS: usize = 4;
+pub(super) const PARTITION: usize = 5;
+pub(super) const SUBSCRIPTION: usize = 6;
+pub(super) const CONSUMER_GROUP: usize = 7;
+pub(super) const CLIENT: usize = 8;
+pub(super) const SERVER_ADDRESS: usize = 9;
+pub(super) const SERVER_PORT: usize = 10;
+pub(super) const ID: usize = 11;
+const CONVERSATION: usize = 12;
+const BODY_SIZE: usize = 13;
+const ENVELOPE_SIZE: usize = 14;
+const KAFKA_KEY: usize = 15;
+const KAFKA_OFFSET: usize = 16;
+const KAFKA_TOMBSTONE: usize = 17;
+const ROUTING_KEY: usize = 18;
+const DELIVERY_TAG: usize = 19;
+pub(super) const SENT_AT: usize = 20;
+const ATTEMPT: usize = 21;
 
 impl<'m> Facts<'m> {
     /// The messaging system, as `messaging.system` names it: `kafka`, `rabbitmq`, `aws_sqs`.
@@ -61,8 +94,27 @@ impl<'m> Facts<'m> {
         self.text(SYSTEM, system.into())
     }
 
-    /// The topic, queue or subject the message was sent to.
+    /// The topic, queue or subject the message was sent to. It becomes part of the span's name, so
+    /// it must be one of few; see [`varying_destination`](Self::varying_destination).
     pub fn destination(&mut self, destination: impl Into<Cow<'m, str>>) -> &mut Self {
+        self.destination_varies = false;
+        self.text(DESTINATION, destination.into())
+    }
+
+    /// A destination whose name may be one of many, such as a subject with a customer's number in
+    /// it: it stands on the span, and never in a span's name or a metric. The handler says what is
+    /// to stand there, by `destination_template` or `destination`.
+    ///
+    /// ```
+    /// use throughline::Facts;
+    ///
+    /// fn describe<'m>(subject: &'m str, facts: &mut Facts<'m>) {
+    ///     facts.system("nats").varying_destination(subject); // orders.4711
+    /// }
+    /// # let _ = describe;
+    /// ```
+    pub fn varying_destination(&mut self, destination: impl Into<Cow<'m, str>>) -> &mut Self {
+        self.destination_varies = true;
         self.text(DESTINATION, destination.into())
     }
 
@@ -70,6 +122,47 @@ impl<'m> Facts<'m> {
     /// `orders.{customer}`.
     pub fn destination_template(&mut self, template: impl Into<Cow<'m, str>>) -> &mut Self {
         self.text(TEMPLATE, template.into())
+    }
+
+    /// The destination goes away with whoever uses it. Its name stands in no span's name.
+    pub fn temporary_destination(&mut self) -> &mut Self {
+        self.set(TEMPORARY, Fact::True)
+    }
+
+    /// The destination has no name of its own, but one that the broker made up. That stands in no
+    /// span's name.
+    pub fn anonymous_destination(&mut self) -> &mut Self {
+        self.set(ANONYMOUS, Fact::True)
+    }
+
+    /// The partition of the destination, one of few.
+    pub fn partition(&mut self, partition: impl Into<Cow<'m, str>>) -> &mut Self {
+        self.text(PARTITION, partition.into())
+    }
+
+    /// The subscription to the destination that the message came by, one of few.
+    pub fn subscription(&mut self, subscription: impl Into<Cow<'m, str>>) -> &mut Self {
+        self.text(SUBSCRIPTION, subscription.into())
+    }
+
+    /// The group of consumers that the message was given to, one of few.
+    pub fn consumer_group(&mut self, group: impl Into<Cow<'m, str>>) -> &mut Self {
+        self.text(CONSUMER_GROUP, group.into())
+    }
+
+    /// The id of the client that sends or consumes.
+    pub fn client_id(&mut self, id: impl Into<Cow<'m, str>>) -> &mut Self {
+        self.text(CLIENT, id.into())
+    }
+
+    /// The broker's host name or address, one of few.
+    pub fn server_address(&mut self, address: impl Into<Cow<'m, str>>) -> &mut Self {
+        self.text(SERVER_ADDRESS, address.into())
+    }
+
+    /// The broker's port.
+    pub fn server_port(&mut self, port: u16) -> &mut Self {
+        self.set(SERVER_PORT, Fact::Count(port.into()))
     }
 
     /// The message's own id.
@@ -87,6 +180,36 @@ impl<'m> Facts<'m> {
         self.set(BODY_SIZE, Fact::Count(bytes))
     }
 
+    /// The size of the body and all that goes with it, in bytes.
+    pub fn envelope_size(&mut self, bytes: u64) -> &mut Self {
+        self.set(ENVELOPE_SIZE, Fact::Count(bytes))
+    }
+
+    /// The key of a record of Kafka. A record without one tells none (conventions, "Kafka").
+    pub fn kafka_key(&mut self, key: impl Into<Cow<'m, str>>) -> &mut Self {
+        self.text(KAFKA_KEY, key.into())
+    }
+
+    /// The place of a record of Kafka in its partition.
+    pub fn kafka_offset(&mut self, offset: u64) -> &mut Self {
+        self.set(KAFKA_OFFSET, Fact::Count(offset))
+    }
+
+    /// The record of Kafka has no value: it deletes what stands under its key.
+    pub fn kafka_tombstone(&mut self) -> &mut Self {
+        self.set(KAFKA_TOMBSTONE, Fact::True)
+    }
+
+    /// The routing key of a message of RabbitMQ.
+    pub fn rabbitmq_routing_key(&mut self, key: impl Into<Cow<'m, str>>) -> &mut Self {
+        self.text(ROUTING_KEY, key.into())
+    }
+
+    /// The number by which RabbitMQ is told what became of a delivery.
+    pub fn rabbitmq_delivery_tag(&mut self, tag: u64) -> &mut Self {
+        self.set(DELIVERY_TAG, Fact::Count(tag))
+    }
+
     /// When it was sent, by the broker's or the sender's clock.
     pub fn sent_at(&mut self, time: SystemTime) -> &mut Self {
         self.set(SENT_AT, Fact::Time(time))
@@ -97,15 +220,26 @@ impl<'m> Facts<'m> {
         self.set(ATTEMPT, Fact::Count(attempt))
     }
 
-    /// Adds the headers that were captured.
-    pub(crate) fn capture(&mut self, headers: Vec<KeyValue>) {
-        self.captured = headers;
+    /// A fact that has no setter here: an attribute of one messaging system, by the name that the
+    /// conventions give it.
+    ///
+    /// ```
+    /// use throughline::Facts;
+    ///
+    /// fn describe<'m>(tag: &'m str, facts: &mut Facts<'m>) {
+    ///     facts.system("rocketmq").attribute("messaging.rocketmq.message.tag", tag);
+    /// }
+    /// # let _ = describe;
+    /// ```
+    pub fn attribute(&mut self, key: &'static str, value: impl Into<AttributeValue>) -> &mut Self {
+        self.others.retain(|known| known.key.as_str() != key);
+        self.others.extend(value.into().into_key_value(key));
+        self
     }
 
-    /// What is about to be sent has no age, and no attempt was made to handle it.
-    pub(crate) fn forget_the_way_here(&mut self) {
-        self.known[SENT_AT] = None;
-        self.known[ATTEMPT] = None;
+    /// Adds the headers that were captured.
+    pub(crate) fn capture(&mut self, headers: Vec<KeyValue>) {
+        self.others.extend(headers);
     }
 
     /// Fills in when the message was sent where the message itself does not know.
@@ -124,13 +258,12 @@ impl<'m> Facts<'m> {
         }
     }
 
-    fn into_owned(self) -> Facts<'static> {
-        let owned = |fact: Fact<'m>| match fact {
-            Fact::Text(text) => Fact::Text(Cow::Owned(text.into_owned())),
-            Fact::Count(count) => Fact::Count(count),
-            Fact::Time(time) => Fact::Time(time),
-        };
-        Facts { known: self.known.map(|fact| fact.map(owned)), captured: self.captured }
+    pub(super) fn into_owned(self) -> Facts<'static> {
+        Facts {
+            known: self.known.map(|fact| fact.map(Fact::into_owned)),
+            others: self.others,
+            destination_varies: self.destination_varies,
+        }
     }
 
     fn text(&mut self, at: usize, text: Cow<'m, str>) -> &mut Self {
@@ -146,150 +279,42 @@ impl<'m> Facts<'m> {
         self
     }
 
+    pub(super) fn text_at(&self, at: usize) -> Option<&str> {
+        match &self.known[at] {
+            Some(Fact::Text(text)) => Some(text),
+            _ => None,
+        }
+    }
+
     /// The destination as a span's name may show it: the template, which has few values, before
-    /// the name.
-    fn destination_for_a_name(&self) -> Option<&str> {
-        [TEMPLATE, DESTINATION].into_iter().find_map(|at| match &self.known[at] {
-            Some(Fact::Text(text)) => Some(text.as_ref()),
-            _ => None,
+    /// the name (conventions, "Span name").
+    pub(super) fn destination_for_a_name(&self) -> Option<&str> {
+        let has_few_names = !self.destination_varies
+            && self.known[TEMPORARY].is_none()
+            && self.known[ANONYMOUS].is_none();
+        let name = || self.text_at(DESTINATION).filter(|_| has_few_names);
+        self.text_at(TEMPLATE).or_else(name)
+    }
+}
+
+impl Fact<'_> {
+    fn into_owned(self) -> Fact<'static> {
+        match self {
+            Fact::Text(text) => Fact::Text(Cow::Owned(text.into_owned())),
+            Fact::Count(count) => Fact::Count(count),
+            Fact::Time(time) => Fact::Time(time),
+            Fact::True => Fact::True,
+        }
+    }
+
+    /// As an attribute; a time as the age that it has now.
+    pub(super) fn attribute(&self, key: &'static str) -> Option<KeyValue> {
+        let key = Key::from_static_str(key);
+        Some(match self {
+            Fact::Text(text) => KeyValue::new(key, text.clone().into_owned()),
+            Fact::Count(count) => KeyValue::new(key, i64::try_from(*count).unwrap_or(i64::MAX)),
+            Fact::Time(sent) => KeyValue::new(key, age(*sent)?.as_secs_f64()),
+            Fact::True => KeyValue::new(key, true),
         })
-    }
-}
-
-/// What several messages agree on.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Agreement<'m> {
-    facts: Option<Facts<'m>>,
-    differs: [bool; KEYS.len()],
-    captured_differ: Vec<Key>,
-}
-
-impl<'m> Agreement<'m> {
-    pub(crate) fn add(&mut self, facts: &Facts<'m>) {
-        let Some(agreed) = &mut self.facts else {
-            self.facts = Some(facts.clone());
-            return;
-        };
-        let differs = &mut self.differs;
-        for ((agreed, fact), differs) in agreed.known.iter_mut().zip(&facts.known).zip(differs) {
-            if *agreed != *fact {
-                *agreed = None;
-                *differs = true;
-            }
-        }
-        let lost = agreed.captured.iter().filter(|header| !facts.captured.contains(header));
-        let new = facts.captured.iter().filter(|header| !agreed.captured.contains(header));
-        for header in lost.chain(new) {
-            if !self.captured_differ.contains(&header.key) {
-                self.captured_differ.push(header.key.clone());
-            }
-        }
-        agreed.captured.retain(|header| !self.captured_differ.contains(&header.key));
-    }
-
-    pub(crate) fn into_owned(self) -> Agreement<'static> {
-        Agreement {
-            facts: self.facts.map(Facts::into_owned),
-            differs: self.differs,
-            captured_differ: self.captured_differ,
-        }
-    }
-
-    /// The destination as a span's name may show it, where all agree on one.
-    pub(crate) fn destination_for_a_name(&self) -> Option<&str> {
-        self.facts.as_ref().and_then(Facts::destination_for_a_name)
-    }
-
-    /// The messaging system, where all agree on one.
-    #[cfg(feature = "metrics")]
-    pub(crate) fn system(&self) -> Option<&str> {
-        match &self.facts.as_ref()?.known[SYSTEM] {
-            Some(Fact::Text(system)) => Some(system),
-            _ => None,
-        }
-    }
-
-    /// What is agreed on of that which has few values. A destination's plain name is one of these
-    /// only if the user gave it: what messages tell may be a name for each customer.
-    #[cfg(feature = "metrics")]
-    pub(crate) fn attributes_of_few_values(
-        &self,
-        destination_is_given: bool,
-    ) -> impl Iterator<Item = KeyValue> {
-        let has_few = move |at| match at {
-            SYSTEM => true,
-            DESTINATION => destination_is_given,
-            TEMPLATE => !destination_is_given,
-            _ => false,
-        };
-        self.attributes_where(has_few, |_| false)
-    }
-
-    /// The message's own id, if that is the same for all.
-    pub(crate) fn message_id(&self) -> Option<&str> {
-        match &self.facts.as_ref()?.known[ID] {
-            Some(Fact::Text(id)) => Some(id),
-            _ => None,
-        }
-    }
-
-    /// How long ago the message was sent, if that is known and the same for all.
-    pub(crate) fn age(&self) -> Option<Duration> {
-        match &self.facts.as_ref()?.known[SENT_AT] {
-            Some(Fact::Time(sent)) => age(*sent),
-            _ => None,
-        }
-    }
-
-    /// What the handler says goes before what its messages say.
-    pub(crate) fn overrule(
-        &mut self,
-        system: Option<Cow<'m, str>>,
-        destination: Option<Cow<'m, str>>,
-    ) {
-        let facts = self.facts.get_or_insert_default();
-        if let Some(system) = system {
-            facts.system(system);
-            self.differs[SYSTEM] = false;
-        }
-        if let Some(destination) = destination {
-            facts.destination(destination);
-            facts.known[TEMPLATE] = None;
-            self.differs[DESTINATION] = false;
-            self.differs[TEMPLATE] = false;
-        }
-    }
-
-    /// All that is agreed on.
-    pub(crate) fn attributes(&self) -> impl Iterator<Item = KeyValue> {
-        self.attributes_where(|_| true, |_| true)
-    }
-
-    /// What is agreed on here, of that on which `others` differ.
-    pub(crate) fn attributes_where_differing(&self, others: &Self) -> Vec<KeyValue> {
-        self.attributes_where(|at| others.differs[at], |key| others.captured_differ.contains(key))
-            .collect()
-    }
-
-    fn attributes_where(
-        &self,
-        known: impl Fn(usize) -> bool,
-        captured: impl Fn(&Key) -> bool,
-    ) -> impl Iterator<Item = KeyValue> {
-        let facts = self.facts.as_ref();
-        let known = facts.into_iter().flat_map(|facts| facts.known.iter().enumerate()).filter_map(
-            move |(at, fact)| {
-                let fact = fact.as_ref().filter(|_| known(at))?;
-                Some(match fact {
-                    Fact::Text(text) => KeyValue::new(KEYS[at], text.clone().into_owned()),
-                    Fact::Count(count) => {
-                        KeyValue::new(KEYS[at], i64::try_from(*count).unwrap_or(i64::MAX))
-                    }
-                    Fact::Time(sent) => KeyValue::new(KEYS[at], age(*sent)?.as_secs_f64()),
-                })
-            },
-        );
-        let headers = facts.into_iter().flat_map(|facts| &facts.captured);
-        known.chain(headers.filter(move |header| captured(&header.key)).cloned())
     }
 }

@@ -1,7 +1,9 @@
 //! Reading a trace context from a message and writing one into it.
 
+mod agreement;
 mod batch;
 mod captured;
+pub mod clients;
 mod context;
 pub(crate) mod fact_values;
 mod facts;
@@ -17,15 +19,14 @@ mod reader;
 #[cfg(feature = "serde")]
 mod serde;
 mod traced;
-pub(crate) mod w3c;
 
+pub(crate) use agreement::{Agreement, Said};
 pub use batch::{Batch, BatchMut};
 pub use context::TraceContext;
-pub(crate) use facts::Agreement;
 pub use facts::Facts;
 pub use message::{Message, MessageMut};
 pub(crate) use notes::{Notes, age, now};
-pub(crate) use propagator::{note, read};
+pub(crate) use propagator::{carried, names_an_origin, note, read};
 pub(crate) use reader::Reading;
 pub use reader::{HeaderReader, HeaderValue, Repeats};
 pub use traced::Traced;

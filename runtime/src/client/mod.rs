@@ -5,11 +5,12 @@ mod polled;
 
 use std::borrow::Cow;
 
-use opentelemetry::KeyValue;
 use opentelemetry::trace::{Link, SpanKind};
+use opentelemetry::{Key, KeyValue};
 
 pub use polled::Polled;
 
+use crate::carrier::{Agreement, Said};
 use crate::consumer::{Receive, Received, Wanted};
 use crate::operation::{self, Operation, count, left_out, links_to};
 use crate::outcome::Outcome;
@@ -55,7 +56,8 @@ pub fn receive(site: impl Into<Site>) -> Receiving<'static> {
 /// # }
 /// ```
 pub fn settle(site: impl Into<Site>) -> Settling<'static> {
-    Settling { operation: Operation::new(site.into().of_a_settle()), fields: &[] }
+    let operation = Operation::new(site.into().of_a_settle());
+    Settling { operation, is_settlement: true, fields: &[] }
 }
 
 /// A poll's span that is being described: see [`receive`].
@@ -71,11 +73,13 @@ pub struct Receiving<'a> {
 #[must_use = "nothing happens until it is run"]
 pub struct Settling<'a> {
     operation: Operation,
+    is_settlement: bool,
     fields: &'a [(&'static str, FieldValue<'a>)],
 }
 
 impl<'a> Receiving<'a> {
     crate::operation::setters!();
+    crate::operation::setters_of_a_consumer!();
 
     /// The user's own fields, by the names and in the order of the [`Site`].
     pub fn fields<'b>(self, fields: &'b [(&'static str, FieldValue<'b>)]) -> Receiving<'b>
@@ -94,7 +98,7 @@ impl<'a> Receiving<'a> {
         let Self { operation, fields } = self;
         let fields = Plain::all(fields);
         async move {
-            let known = Known::of(&operation);
+            let known = Known::of(&operation, &fields);
             let mut span =
                 Receiving { operation, fields: &Plain::as_fields(&fields) }.draft().start();
             let brought = span.run(poll).await;
@@ -115,7 +119,7 @@ impl<'a> Receiving<'a> {
     /// # assert!(order.is_ok());
     /// ```
     pub fn run_sync<K, R: Polled<K>>(self, poll: impl FnOnce() -> R) -> R {
-        let known = Known::of(&self.operation);
+        let known = Known::of(&self.operation, &Plain::all(self.fields));
         let mut span = self.draft().start();
         let brought = span.run_sync(poll);
         known.tell_the_rest(&mut span, &brought);
@@ -130,6 +134,20 @@ impl<'a> Receiving<'a> {
 
 impl<'a> Settling<'a> {
     crate::operation::setters!();
+    crate::operation::setters_of_a_consumer!();
+
+    /// What is told to the broker settles nothing yet, such as that more time is needed: `modack`,
+    /// `in_progress`. The span is the same but for `messaging.operation.type`, which knows no such
+    /// operation.
+    ///
+    /// ```
+    /// let order = throughline::Traced::new(7);
+    /// throughline::settle("in_progress").unsettled().run_sync(&order, || ());
+    /// ```
+    pub fn unsettled(mut self) -> Self {
+        self.is_settlement = false;
+        self
+    }
 
     /// The user's own fields, by the names and in the order of the [`Site`].
     pub fn fields<'b>(self, fields: &'b [(&'static str, FieldValue<'b>)]) -> Settling<'b>
@@ -150,12 +168,14 @@ impl<'a> Settling<'a> {
         M: Receive<K> + ?Sized,
         F: Future,
     {
-        let Self { operation, fields } = self;
+        let Self { operation, is_settlement, fields } = self;
         let fields = Plain::all(fields);
         let received = messages.receive(WANTED).into_owned();
         async move {
-            let mut span =
-                draft(&operation, kind::SETTLE, Some(received), &Plain::as_fields(&fields)).start();
+            let mut span = {
+                let fields = &Plain::as_fields(&fields);
+                Settling { operation, is_settlement, fields }.draft(received).start()
+            };
             let settled = span.run(settle).await;
             span.finish(Outcome::of_anything(&settled));
             settled
@@ -173,11 +193,23 @@ impl<'a> Settling<'a> {
     where
         M: Receive<K> + ?Sized,
     {
-        let received = messages.receive(WANTED);
-        let mut span = draft(&self.operation, kind::SETTLE, Some(received), self.fields).start();
+        let mut span = self.draft(messages.receive(WANTED)).start();
         let settled = span.run_sync(settle);
         span.finish(Outcome::of_anything(&settled));
         settled
+    }
+
+    fn draft(self, about: Received<'_>) -> Draft<'a> {
+        let Self { operation, is_settlement, fields } = self;
+        let mut draft = draft(&operation, kind::SETTLE, Some(about), fields);
+        if !is_settlement {
+            draft.attributes.retain(|attribute| attribute.key.as_str() != key::OPERATION_TYPE);
+            #[cfg(feature = "metrics")]
+            if let Some(measured) = &mut draft.measured {
+                measured.has_no_type();
+            }
+        }
+        draft
     }
 }
 
@@ -191,7 +223,7 @@ fn draft<'a>(
     fields: &'a [(&'static str, FieldValue<'a>)],
 ) -> Draft<'a> {
     let mut about = about.unwrap_or_else(Received::none);
-    about.facts.overrule(operation.system.clone(), operation.destination.clone());
+    about.facts.overrule(&operation.said);
     // What is settled is called by what is done: `ack orders`.
     let default = match operation_type {
         kind::SETTLE => operation.site.function,
@@ -206,10 +238,7 @@ fn draft<'a>(
         KeyValue::new(key::OPERATION_TYPE, operation_type),
     ];
     attributes.extend(operation::function(operation.site));
-    // The conventions have no size on a settlement: nothing of the body is sent again.
-    let belongs =
-        |it: &KeyValue| operation_type != kind::SETTLE || it.key.as_str() != key::BODY_SIZE;
-    attributes.extend(about.facts.attributes().filter(belongs));
+    attributes.extend(about.facts.attributes(operation_type));
     attributes.extend(left_out(&about.origins, MAX_LINKS));
     attributes.extend(about.batch_size.map(|size| count(key::BATCH_MESSAGE_COUNT, size)));
     Draft {
@@ -220,7 +249,7 @@ fn draft<'a>(
         kind: SpanKind::Client,
         parent: current_context(),
         lineage: Lineage::Contextual,
-        links: links_to(&about.origins, &about.facts, MAX_LINKS),
+        links: links_to(&about.origins, &about.facts, operation_type, MAX_LINKS),
         attributes,
         fields,
         running: Running::default(),
@@ -232,26 +261,29 @@ fn draft<'a>(
 /// What a poll's span has told before the messages were there: a second time it would be exported
 /// twice.
 struct Known {
-    system: bool,
-    destination: bool,
+    said: Said,
+    told: Vec<Key>,
 }
 
 impl Known {
-    fn of(operation: &Operation) -> Self {
-        Self { system: operation.system.is_some(), destination: operation.destination.is_some() }
+    fn of(operation: &Operation, fields: &[(&'static str, Plain)]) -> Self {
+        let said = operation.said.clone();
+        let mut facts = Agreement::default();
+        facts.overrule(&said);
+        let told = facts.attributes(kind::RECEIVE).map(|told| told.key);
+        let told = told.chain(fields.iter().map(|(name, _)| Key::from_static_str(name))).collect();
+        Self { said, told }
     }
 
     fn tell_the_rest<K>(&self, span: &mut ActiveSpan, brought: &impl Polled<K>) {
-        let Some(received) = brought.polled(WANTED) else { return };
-        let links: Vec<Link> = links_to(&received.origins, &received.facts, MAX_LINKS);
-        let is_new = |attribute: &KeyValue| match attribute.key.as_str() {
-            key::SYSTEM => !self.system,
-            key::DESTINATION_NAME | key::DESTINATION_TEMPLATE => !self.destination,
-            _ => true,
-        };
-        let mut attributes: Vec<KeyValue> = received.facts.attributes().filter(is_new).collect();
+        let Some(mut received) = brought.polled(WANTED) else { return };
+        received.facts.overrule(&self.said);
+        let links: Vec<Link> =
+            links_to(&received.origins, &received.facts, kind::RECEIVE, MAX_LINKS);
+        let mut attributes: Vec<KeyValue> = received.facts.attributes(kind::RECEIVE).collect();
         attributes.extend(left_out(&received.origins, MAX_LINKS));
         attributes.extend(received.batch_size.map(|size| count(key::BATCH_MESSAGE_COUNT, size)));
+        attributes.retain(|attribute| !self.told.contains(&attribute.key));
         span.add(links, attributes);
         #[cfg(feature = "metrics")]
         if let Some(measured) = span.measured() {

@@ -127,6 +127,7 @@ impl<Number> Consumer<'static, Number> {
 
 impl<'a, Number> Consumer<'a, Number> {
     crate::operation::setters!();
+    crate::operation::setters_of_a_consumer!();
 
     /// The user's own fields, by the names and in the order of the [`Site`].
     pub fn fields<'b>(self, fields: &'b [(&'static str, FieldValue<'b>)]) -> Consumer<'b, Number>
@@ -383,7 +384,8 @@ impl Handling<'_> {
             is_batch,
             max_links,
         });
-        received.facts.overrule(operation.system.clone(), operation.destination.clone());
+        received.facts.overrule(&operation.said);
+        received.contexts.note(&placement, operation.site, &received.facts);
 
         let destination = received.facts.destination_for_a_name();
         let names = operation.names(operation::PROCESS, destination);
@@ -397,7 +399,7 @@ impl Handling<'_> {
             KeyValue::new(key::OPERATION_TYPE, operation::PROCESS),
             KeyValue::new(key::FUNCTION_NAME, operation.site.qualified_function),
         ];
-        attributes.extend(received.facts.attributes());
+        attributes.extend(received.facts.attributes(operation::PROCESS));
         attributes.extend(explanation(&placement));
         attributes.extend(received.batch_size.map(|size| count(key::BATCH_MESSAGE_COUNT, size)));
 
@@ -425,7 +427,8 @@ impl Handling<'_> {
 
 /// The span's links, in the order of the table: origins, then the ambient span.
 fn links(placement: &Placement, received: &Received<'_>, ambient: &SpanContext) -> Vec<Link> {
-    let mut links = links_to(&received.origins, &received.facts, placement.origins_linked);
+    let mut links =
+        links_to(&received.origins, &received.facts, operation::PROCESS, placement.origins_linked);
     for attempt in received.attempts.iter().take(placement.attempts_linked) {
         links.push(link_with_role(attempt, link_role::ATTEMPT));
     }

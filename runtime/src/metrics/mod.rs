@@ -23,6 +23,8 @@ use crate::semconv::{key, operation};
 #[derive(Debug)]
 pub(crate) struct Measured {
     operation_type: &'static str,
+    /// Whether that is told.
+    is_typed: bool,
     attributes: Vec<KeyValue>,
     destination_is_given: bool,
     messages: usize,
@@ -52,15 +54,21 @@ impl Measured {
         messages: usize,
     ) -> Self {
         let mut attributes = vec![KeyValue::new(key::OPERATION_NAME, operation_name)];
-        attributes.extend(facts.attributes_of_few_values(destination_is_given));
+        attributes.extend(facts.attributes_of_few_values(operation_type, destination_is_given));
         Self {
             operation_type,
+            is_typed: true,
             attributes,
             destination_is_given,
             messages,
             handling: None,
             started: clock(),
         }
+    }
+
+    /// The conventions know no type of such an operation.
+    pub(crate) fn has_no_type(&mut self) {
+        self.is_typed = false;
     }
 
     /// Adds what only a handler has.
@@ -83,7 +91,9 @@ impl Measured {
 
     /// Adds what a poll brought.
     pub(crate) fn bring(&mut self, facts: &Agreement<'_>, messages: usize) {
-        for attribute in facts.attributes_of_few_values(self.destination_is_given) {
+        for attribute in
+            facts.attributes_of_few_values(self.operation_type, self.destination_is_given)
+        {
             if self.attribute(attribute.key.as_str()).is_none() {
                 self.attributes.push(attribute);
             }
@@ -105,7 +115,8 @@ impl Measured {
     /// Records all of it: the operation has ended, failed if there is an `error_type`.
     pub(crate) fn record(self, error_type: Option<&Cow<'static, str>>, is_retried: bool) {
         let instruments = instruments::current();
-        let Self { operation_type, mut attributes, messages, handling, started, .. } = self;
+        let Self { operation_type, is_typed, mut attributes, messages, handling, started, .. } =
+            self;
         let took = started.map(|started| started.elapsed());
         let messages = messages as u64;
 
@@ -148,7 +159,8 @@ impl Measured {
                 }
             }
             (None, Some(took)) => {
-                attributes.push(KeyValue::new(key::OPERATION_TYPE, operation_type));
+                attributes
+                    .extend(is_typed.then(|| KeyValue::new(key::OPERATION_TYPE, operation_type)));
                 instruments.operation_duration.record(took.as_secs_f64(), &attributes);
             }
             (None, None) => {}

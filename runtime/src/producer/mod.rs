@@ -249,7 +249,7 @@ impl<'a> Producer<'a> {
 
     fn draft(&self, look: &mut Look<'_, '_>, is_batch: bool, ambient: Context) -> Draft<'a> {
         let Self { operation, fields, .. } = self;
-        look.facts.overrule(operation.system.clone(), operation.destination.clone());
+        look.facts.overrule(&operation.said);
         let operation_type = if self.is_creation { operation::CREATE } else { operation::SEND };
         let names = operation.names(operation_type, look.facts.destination_for_a_name());
         #[cfg(feature = "metrics")]
@@ -259,7 +259,7 @@ impl<'a> Producer<'a> {
             KeyValue::new(key::OPERATION_TYPE, operation_type),
             KeyValue::new(key::FUNCTION_NAME, operation.site.qualified_function),
         ];
-        attributes.extend(look.facts.attributes());
+        attributes.extend(look.facts.attributes(operation_type));
         let is_counted = is_batch && !self.is_creation;
         attributes.extend(is_counted.then(|| count(key::BATCH_MESSAGE_COUNT, look.messages)));
         attributes.extend(left_out(&look.kept, MAX_LINKS));
@@ -275,7 +275,7 @@ impl<'a> Producer<'a> {
             kind: if is_client { SpanKind::Client } else { SpanKind::Producer },
             parent: ambient,
             lineage: Lineage::Contextual,
-            links: links_to(&look.kept, &look.facts, MAX_LINKS),
+            links: links_to(&look.kept, &look.facts, operation_type, MAX_LINKS),
             attributes,
             fields,
             running: Running::default(),

@@ -84,7 +84,6 @@ impl<'m, 'k> Look<'m, 'k> {
         let context = carrier::read(message, &[]).context;
         let mut facts = Facts::default();
         message.describe(&mut facts);
-        facts.forget_the_way_here();
         self.facts.add(&facts);
         let existing = context.span_context();
         let stays = (self.keeps)(&existing);

@@ -1,0 +1,218 @@
+//! What several messages agree on, and what the user says in place of it.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use opentelemetry::{Key, KeyValue};
+
+use super::facts::{
+    ANONYMOUS, CLIENT, CONSUMER_GROUP, DESTINATION, Fact, Facts, ID, KEYS, SENT_AT, SERVER_ADDRESS,
+    SERVER_PORT, SYSTEM, TEMPLATE, TEMPORARY,
+};
+#[cfg(feature = "metrics")]
+use super::facts::{PARTITION, SUBSCRIPTION};
+use super::notes::age;
+use crate::semconv::belongs_on;
+
+/// What several messages agree on.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Agreement<'m> {
+    facts: Option<Facts<'m>>,
+    differs: [bool; KEYS.len()],
+    others_differ: Vec<Key>,
+}
+
+/// What the user says of an operation: it goes before what its messages say.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Said {
+    pub(crate) system: Option<Cow<'static, str>>,
+    pub(crate) destination: Option<Cow<'static, str>>,
+    pub(crate) destination_template: Option<Cow<'static, str>>,
+    pub(crate) consumer_group: Option<Cow<'static, str>>,
+    pub(crate) client_id: Option<Cow<'static, str>>,
+    pub(crate) server: Option<Cow<'static, str>>,
+}
+
+impl<'m> Agreement<'m> {
+    pub(crate) fn add(&mut self, facts: &Facts<'m>) {
+        let Some(agreed) = &mut self.facts else {
+            self.facts = Some(facts.clone());
+            return;
+        };
+        let differs = &mut self.differs;
+        for ((agreed, fact), differs) in agreed.known.iter_mut().zip(&facts.known).zip(differs) {
+            if *agreed != *fact {
+                *agreed = None;
+                *differs = true;
+            }
+        }
+        agreed.destination_varies |= facts.destination_varies;
+        let lost = agreed.others.iter().filter(|other| !facts.others.contains(other));
+        let new = facts.others.iter().filter(|other| !agreed.others.contains(other));
+        for other in lost.chain(new) {
+            if !self.others_differ.contains(&other.key) {
+                self.others_differ.push(other.key.clone());
+            }
+        }
+        agreed.others.retain(|other| !self.others_differ.contains(&other.key));
+    }
+
+    pub(crate) fn into_owned(self) -> Agreement<'static> {
+        Agreement {
+            facts: self.facts.map(Facts::into_owned),
+            differs: self.differs,
+            others_differ: self.others_differ,
+        }
+    }
+
+    /// The destination as a span's name may show it, where all agree on one.
+    pub(crate) fn destination_for_a_name(&self) -> Option<&str> {
+        self.facts.as_ref().and_then(Facts::destination_for_a_name)
+    }
+
+    /// The destination's plain name, where all agree on one.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn destination(&self) -> Option<&str> {
+        self.facts.as_ref()?.text_at(DESTINATION)
+    }
+
+    /// The messaging system, where all agree on one.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn system(&self) -> Option<&str> {
+        self.facts.as_ref()?.text_at(SYSTEM)
+    }
+
+    /// What is agreed on of that which has few values. A destination's plain name is one of these
+    /// only if the user gave it: what messages tell may be a name for each customer.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn attributes_of_few_values(
+        &self,
+        operation_type: &str,
+        destination_is_given: bool,
+    ) -> impl Iterator<Item = KeyValue> {
+        let has_few = move |at| match at {
+            SYSTEM | TEMPLATE | PARTITION | SUBSCRIPTION | CONSUMER_GROUP | SERVER_ADDRESS
+            | SERVER_PORT => true,
+            DESTINATION => destination_is_given,
+            _ => false,
+        };
+        self.attributes_where(operation_type, has_few, |_| false)
+    }
+
+    /// The message's own id, if that is the same for all.
+    pub(crate) fn message_id(&self) -> Option<&str> {
+        self.facts.as_ref()?.text_at(ID)
+    }
+
+    /// How long ago the message was sent, if that is known and the same for all.
+    pub(crate) fn age(&self) -> Option<Duration> {
+        match &self.facts.as_ref()?.known[SENT_AT] {
+            Some(Fact::Time(sent)) => age(*sent),
+            _ => None,
+        }
+    }
+
+    /// What the user says goes before what the messages say.
+    pub(crate) fn overrule(&mut self, said: &Said) {
+        if said.destination.is_some() {
+            // It is another's name that these are about.
+            for at in [TEMPLATE, TEMPORARY, ANONYMOUS] {
+                self.say(at, None);
+            }
+            self.facts.get_or_insert_default().destination_varies = false;
+        }
+        let (address, port) = said.server.as_ref().map_or((None, None), host_and_port);
+        for (at, text) in [
+            (SYSTEM, &said.system),
+            (DESTINATION, &said.destination),
+            (TEMPLATE, &said.destination_template),
+            (CONSUMER_GROUP, &said.consumer_group),
+            (CLIENT, &said.client_id),
+            (SERVER_ADDRESS, &address),
+        ] {
+            if let Some(text) = text.as_ref().filter(|text| !text.is_empty()) {
+                self.say(at, Some(Fact::Text(text.clone())));
+            }
+        }
+        if address.is_some() {
+            self.say(SERVER_PORT, port.map(|port| Fact::Count(port.into())));
+        }
+    }
+
+    fn say(&mut self, at: usize, fact: Option<Fact<'m>>) {
+        self.facts.get_or_insert_default().known[at] = fact;
+        self.differs[at] = false;
+    }
+
+    /// All that is agreed on and belongs on the span of such an operation.
+    pub(crate) fn attributes(&self, operation_type: &str) -> impl Iterator<Item = KeyValue> {
+        self.attributes_where(operation_type, |_| true, |_| true)
+    }
+
+    /// What is agreed on here, of that on which `others` differ.
+    pub(crate) fn attributes_where_differing(
+        &self,
+        others: &Self,
+        operation_type: &str,
+    ) -> Vec<KeyValue> {
+        self.attributes_where(
+            operation_type,
+            |at| others.differs[at],
+            |key| others.others_differ.contains(key),
+        )
+        .collect()
+    }
+
+    fn attributes_where(
+        &self,
+        operation_type: &str,
+        known_is: impl Fn(usize) -> bool,
+        other_is: impl Fn(&Key) -> bool,
+    ) -> impl Iterator<Item = KeyValue> {
+        let facts = self.facts.as_ref();
+        let known = facts.into_iter().flat_map(|facts| facts.known.iter().enumerate());
+        let known = known.filter_map(move |(at, fact)| {
+            let fact = fact.as_ref().filter(|_| known_is(at))?;
+            belongs_on(KEYS[at], operation_type).then(|| fact.attribute(KEYS[at])).flatten()
+        });
+        let others = facts.into_iter().flat_map(|facts| &facts.others);
+        let others = others.filter(move |other| {
+            other_is(&other.key) && belongs_on(other.key.as_str(), operation_type)
+        });
+        known.chain(others.cloned())
+    }
+}
+
+/// `broker:9092`, `[::1]:9092`, or a name alone.
+fn host_and_port(server: &Cow<'static, str>) -> (Option<Cow<'static, str>>, Option<u16>) {
+    let (host, port) = match server.rsplit_once(':') {
+        // Of an address of IPv6 without brackets the last part is no port.
+        Some((host, port)) if !host.contains(':') || host.ends_with(']') => {
+            (host, port.parse().ok())
+        }
+        _ => ("", None),
+    };
+    if port.is_none() {
+        return (Some(server.clone()), None);
+    }
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    (Some(Cow::Owned(host.to_owned())), port)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_a_host_and_may_have_a_port() {
+        let parts = |server: &'static str| {
+            let (host, port) = host_and_port(&Cow::Borrowed(server));
+            (host.map(Cow::into_owned).unwrap_or_default(), port)
+        };
+        assert_eq!(parts("broker:9092"), ("broker".to_owned(), Some(9092)));
+        assert_eq!(parts("[::1]:9092"), ("::1".to_owned(), Some(9092)));
+        assert_eq!(parts("broker"), ("broker".to_owned(), None));
+        assert_eq!(parts("::1"), ("::1".to_owned(), None));
+        assert_eq!(parts("broker:port"), ("broker:port".to_owned(), None));
+    }
+}

@@ -1,0 +1,22 @@
+//! Every client's messages, sent and received by a real server. A server that can't be reached leaves
+//! its tests ignored, with the reason; under `THROUGHLINE_REQUIRE_BROKERS=1` they fail.
+
+#[cfg(feature = "kafka")]
+mod kafka;
+#[cfg(feature = "kafka")]
+mod python;
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Trial};
+#[cfg(not(feature = "kafka"))]
+use throughline_test_brokers::not_built;
+
+fn main() -> ExitCode {
+    let mut trials: Vec<Trial> = Vec::new();
+    #[cfg(feature = "kafka")]
+    trials.extend(kafka::trials());
+    #[cfg(not(feature = "kafka"))]
+    trials.push(not_built("kafka", "kafka"));
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
