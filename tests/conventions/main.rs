@@ -9,6 +9,7 @@ mod events;
 mod making;
 mod page;
 mod registry;
+mod samplers;
 
 use std::collections::BTreeSet;
 
