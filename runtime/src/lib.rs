@@ -15,6 +15,7 @@ mod outcome;
 pub mod private;
 mod process;
 mod producer;
+pub mod propagation;
 mod relation;
 #[cfg(feature = "sampler")]
 #[cfg_attr(docsrs, doc(cfg(feature = "sampler")))]

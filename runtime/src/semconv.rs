@@ -58,6 +58,10 @@ pub(crate) mod key {
     pub(crate) const MESSAGE_AGE: &str = "throughline.message.age";
     /// Which delivery this is, counted from 1.
     pub(crate) const MESSAGE_ATTEMPT: &str = "throughline.message.attempt";
+    /// The stream of JetStream that holds the message.
+    pub(crate) const NATS_STREAM_NAME: &str = "throughline.nats.stream.name";
+    /// The message's place in it.
+    pub(crate) const NATS_STREAM_SEQUENCE: &str = "throughline.nats.stream.sequence";
 }
 
 /// Values of `messaging.operation.type`, which are the default operation names as well.
@@ -81,7 +85,9 @@ pub(crate) fn belongs_on(key: &str, operation_type: &str) -> bool {
         | "messaging.gcp_pubsub.message.ack_id"
         | "messaging.gcp_pubsub.message.delivery_attempt"
         | key::MESSAGE_AGE
-        | key::MESSAGE_ATTEMPT => &[RECEIVE, PROCESS, SETTLE],
+        | key::MESSAGE_ATTEMPT
+        | key::NATS_STREAM_NAME
+        | key::NATS_STREAM_SEQUENCE => &[RECEIVE, PROCESS, SETTLE],
         // A settlement sends nothing of the message again.
         key::BODY_SIZE | key::ENVELOPE_SIZE | key::KAFKA_MESSAGE_KEY | key::KAFKA_TOMBSTONE => {
             &[CREATE, SEND, RECEIVE, PROCESS]
@@ -113,10 +119,14 @@ pub(crate) mod link_role {
 }
 
 /// Values of `messaging.system`: those of the conventions, and for what has no name there one of our own.
+/// Values of `messaging.system` for what the conventions have no name for.
+#[allow(dead_code)] // each but the first is used by the feature of its client
 pub(crate) mod system {
     #[cfg(feature = "rdkafka-0_39")]
     pub(crate) const KAFKA: &str = "kafka";
     pub(crate) const IN_PROCESS: &str = "in_process";
+    pub(crate) const MQTT: &str = "mqtt";
+    pub(crate) const NATS: &str = "nats";
 }
 
 /// Values of `error.type` that name no error type.

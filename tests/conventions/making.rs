@@ -33,6 +33,10 @@ impl Message for Record {
             elsewhere => elsewhere,
         });
         facts.attempt(self.place.len() as u64);
+        // As a message of JetStream has them.
+        facts.attribute("throughline.nats.stream.name", self.place);
+        let sequence = u8::from(self.place == "orders.eu");
+        facts.attribute("throughline.nats.stream.sequence", sequence);
         if let Some(size) = self.body_size {
             facts.body_size(size);
         }

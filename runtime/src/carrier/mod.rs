@@ -19,7 +19,6 @@ mod reader;
 #[cfg(feature = "serde")]
 mod serde;
 mod traced;
-pub(crate) mod w3c;
 
 pub(crate) use agreement::{Agreement, Said};
 pub use batch::{Batch, BatchMut};

@@ -1,48 +1,63 @@
 //! Which propagator carries a context: the application's, or our own where it has set none.
 
+use std::borrow::Cow;
+
 use opentelemetry::propagation::{Injector, TextMapPropagator};
 use opentelemetry::{Context, global};
 
 use super::notes::{self, Notes};
-use super::reader::{Headers, Wanted};
-use super::{HeaderReader, Message, MessageMut, Reading, TraceContext, w3c};
+use super::reader::{Headers, place_of};
+use super::{HeaderReader, Message, MessageMut, Reading, TraceContext};
+use crate::propagation::{self, BAGGAGE, TRACEPARENT, TRACESTATE};
 
 /// Reads the context that a message carries, and its headers named in `capture`.
 pub(crate) fn read<'m, M: Message + ?Sized>(message: &'m M, capture: &'m [&'m str]) -> Reading {
-    global::get_text_map_propagator(|propagator| match application_fields(propagator) {
-        None => read_headers(
-            message,
-            HeaderReader::new(Wanted::W3c, capture),
-            w3c::extract,
-            |headers| headers.has("traceparent"),
-        ),
-        Some(fields) => read_headers(
-            message,
-            HeaderReader::new(Wanted::All, capture),
+    global::get_text_map_propagator(|propagator| {
+        let mut reader = if carries_nothing(propagator) {
+            HeaderReader::of_known(capture)
+        } else {
+            HeaderReader::of_all(capture)
+        };
+        message.headers(&mut reader);
+        let (carried, captured) = reader.finish();
+        let captured = captured.into_attributes();
+        let headers = match carried {
+            Ok(context) => {
+                return Reading { context: context.clone(), unreadable: false, captured };
+            }
+            Err(headers) => headers,
+        };
+        let context = match &headers {
+            Headers::Known(_) => extract(&headers),
             // From an empty context: `extract` would begin with the current one and so take the
             // poll loop's span for the sender of a message without headers.
-            |headers| propagator.extract_with_context(&Context::new(), headers),
-            |headers| fields.iter().any(|field| names_a_span(field) && headers.has(field)),
-        ),
+            Headers::All(all) => propagator.extract_with_context(&Context::new(), all),
+        };
+        let context = TraceContext::from_context(context).with_notes(Notes::read(&headers));
+        let unreadable = !context.names_a_span() && names_an_origin(&headers, propagator);
+        Reading { context, unreadable, captured }
     })
 }
 
-fn read_headers<'m, M: Message + ?Sized>(
-    message: &'m M,
-    mut reader: HeaderReader<'m>,
-    extract: impl FnOnce(&Headers<'m>) -> Context,
-    names_an_origin: impl FnOnce(&Headers<'m>) -> bool,
-) -> Reading {
-    message.headers(&mut reader);
-    let (carried, captured) = reader.finish();
-    let captured = captured.into_attributes();
-    match carried {
-        Ok(context) => Reading { context: context.clone(), unreadable: false, captured },
-        Err(headers) => {
-            let context = TraceContext::from_context(extract(&headers));
-            let context = context.with_notes(Notes::read(&headers));
-            let unreadable = !context.names_a_span() && names_an_origin(&headers);
-            Reading { context, unreadable, captured }
+fn extract(headers: &Headers<'_>) -> Context {
+    let mut context = Context::new();
+    if let Some(traceparent) = headers.value(TRACEPARENT) {
+        let tracestate = || headers.value(TRACESTATE).map(Cow::Borrowed);
+        context = propagation::extract_trace(&context, traceparent, tracestate);
+    }
+    match headers.value(BAGGAGE) {
+        Some(list) => propagation::extract_baggage(&context, list),
+        None => context,
+    }
+}
+
+/// Whether a header is there that is to name the sender.
+fn names_an_origin(headers: &Headers<'_>, propagator: &dyn TextMapPropagator) -> bool {
+    match headers {
+        Headers::Known(_) => headers.has(TRACEPARENT),
+        Headers::All(_) => {
+            let mut fields = propagator.fields();
+            fields.any(|field| !matches!(field, BAGGAGE | TRACESTATE) && headers.has(field))
         }
     }
 }
@@ -53,16 +68,17 @@ pub(crate) fn write<M: MessageMut + ?Sized>(context: &TraceContext, message: &mu
         return;
     }
     global::get_text_map_propagator(|propagator| {
-        let mut writer = Writer { message, written: Vec::new() };
-        let fields = application_fields(propagator);
-        match &fields {
-            None => w3c::inject(context.as_context(), &mut writer),
-            Some(_) => propagator.inject_context(context.as_context(), &mut writer),
+        let mut writer = Writer::new(message);
+        if carries_nothing(propagator) {
+            propagation::inject(context.as_context(), &mut writer);
+            context.notes().write(&mut writer);
+            writer.remove_what_was_not_written([TRACEPARENT, TRACESTATE, BAGGAGE].into_iter());
+        } else {
+            propagator.inject_context(context.as_context(), &mut writer);
+            context.notes().write(&mut writer);
+            writer.remove_what_was_not_written(propagator.fields());
         }
-        context.notes().write(&mut writer);
-        let mut fields = fields.unwrap_or_else(|| w3c::FIELDS.map(str::to_owned).to_vec());
-        fields.extend(notes::NAMES.map(str::to_owned));
-        writer.remove_what_was_not_written(&fields);
+        writer.remove_what_was_not_written(notes::NAMES.into_iter());
     });
 }
 
@@ -72,28 +88,25 @@ pub(crate) fn note<M: MessageMut + ?Sized>(notes: Notes, carried: &TraceContext,
     if message.set_context(&whole) {
         return;
     }
-    let mut writer = Writer { message, written: Vec::new() };
+    let mut writer = Writer::new(message);
     whole.notes().write(&mut writer);
-    writer.remove_what_was_not_written(&notes::NAMES.map(str::to_owned));
+    writer.remove_what_was_not_written(notes::NAMES.into_iter());
 }
 
-/// The headers of the application's propagator; none where it has set none.
+/// Whether the application has set no propagator.
 ///
 /// OpenTelemetry's no-op propagator is told by its empty list. It must never be asked: it answers
 /// with the current context.
-fn application_fields(propagator: &dyn TextMapPropagator) -> Option<Vec<String>> {
-    let fields: Vec<String> = propagator.fields().map(str::to_owned).collect();
-    (!fields.is_empty()).then_some(fields)
-}
-
-fn names_a_span(field: &str) -> bool {
-    !matches!(field, "baggage" | "tracestate")
+fn carries_nothing(propagator: &dyn TextMapPropagator) -> bool {
+    propagator.fields().next().is_none()
 }
 
 /// An [`Injector`] that never writes an empty value and remembers what it wrote.
 struct Writer<'w, M: ?Sized> {
     message: &'w mut M,
-    written: Vec<String>,
+    /// Those that have a place, each by a bit, and the names of others.
+    known: u8,
+    others: Vec<String>,
 }
 
 impl<M: MessageMut + ?Sized> Injector for Writer<'_, M> {
@@ -101,19 +114,41 @@ impl<M: MessageMut + ?Sized> Injector for Writer<'_, M> {
         if value.is_empty() {
             return;
         }
-        let name = key.to_ascii_lowercase();
+        let name = lower_case(key);
         self.message.set_header(&name, &value);
-        self.written.push(name);
+        match place_of(key) {
+            Some(place) => self.known |= 1 << place,
+            None => self.others.push(name.into_owned()),
+        }
     }
 }
 
-impl<M: MessageMut + ?Sized> Writer<'_, M> {
+impl<'w, M: MessageMut + ?Sized> Writer<'w, M> {
+    fn new(message: &'w mut M) -> Self {
+        Self { message, known: 0, others: Vec::new() }
+    }
+
     /// A new `traceparent` beside an old `tracestate` would be a context nobody sent.
-    fn remove_what_was_not_written(self, fields: &[String]) {
+    fn remove_what_was_not_written<'f>(&mut self, fields: impl Iterator<Item = &'f str>) {
         for field in fields {
-            if !self.written.iter().any(|name| name.eq_ignore_ascii_case(field)) {
-                self.message.remove_header(&field.to_ascii_lowercase());
+            if !self.has_written(field) {
+                self.message.remove_header(&lower_case(field));
             }
         }
+    }
+
+    fn has_written(&self, field: &str) -> bool {
+        match place_of(field) {
+            Some(place) => self.known & (1 << place) != 0,
+            None => self.others.iter().any(|name| name.eq_ignore_ascii_case(field)),
+        }
+    }
+}
+
+fn lower_case(name: &str) -> Cow<'_, str> {
+    if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Cow::Owned(name.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(name)
     }
 }

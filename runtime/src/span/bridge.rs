@@ -17,6 +17,7 @@ use tracing_opentelemetry::{OpenTelemetrySpanExt, SetParentError};
 
 use super::current::copied_baggage;
 use super::{ActiveSpan, Draft, Lineage, otel};
+use crate::propagation::keep_random_flag;
 use crate::relation::same_span;
 
 thread_local! {
@@ -148,15 +149,18 @@ impl Undecided {
             now.is_valid() && !same_span(now, before)
         });
         match self {
-            Self::Answered { .. } if entering_made_it_current => {
+            Self::Answered { passes_through } if entering_made_it_current => {
                 BRIDGE_HAS_ANSWERED.set(true);
-                Decided { own: Some(Context::current()), attach: None, ends_here: false }
+                let own = Context::current();
+                let attach = keep_random_flag(&own, &passes_through);
+                Decided { own: Some(attach.clone().unwrap_or(own)), attach, ends_here: false }
             }
             Self::Answered { passes_through } => {
                 let own = span.context();
                 if own.span().span_context().is_valid() {
                     // A bridge without context activation.
                     BRIDGE_HAS_ANSWERED.set(true);
+                    let own = keep_random_flag(&own, &passes_through).unwrap_or(own);
                     Decided { own: Some(own.clone()), attach: Some(own), ends_here: false }
                 } else {
                     // A per-layer filter hides the span: there is none, and the context passes.
@@ -186,6 +190,10 @@ fn behind_reload(builder: SpanBuilder, parent: &Context, root: bool) -> Decided 
     own.span().set_attributes(builder.attributes.unwrap_or_default());
     // A `tracing` root begins with an empty context: the baggage has to be put back.
     let lost_baggage = root && !parent.baggage().is_empty();
-    let attach = lost_baggage.then(|| own.with_baggage(copied_baggage(parent)));
+    let attach = if lost_baggage {
+        Some(own.with_baggage(copied_baggage(parent)))
+    } else {
+        keep_random_flag(&own, parent)
+    };
     Decided { own: Some(own), attach, ends_here: false }
 }

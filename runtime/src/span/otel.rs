@@ -4,6 +4,7 @@ use opentelemetry::Context;
 use opentelemetry::trace::{Span, SpanBuilder, TraceContextExt, Tracer};
 
 use super::{ActiveSpan, Draft};
+use crate::propagation::keep_random_flag;
 use crate::relation::same_span;
 use crate::semconv;
 
@@ -47,6 +48,7 @@ fn placed<S: Span + Send + Sync + 'static>(span: S, parent: Context) -> Made {
         return Made { own: None, attach: Some(parent) };
     }
     let own = parent.with_span(span);
+    let own = keep_random_flag(&own, &parent).unwrap_or(own);
     Made { own: Some(own.clone()), attach: Some(own) }
 }
 
