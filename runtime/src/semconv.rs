@@ -118,13 +118,11 @@ pub(crate) mod link_role {
     pub(crate) const ATTEMPT: &str = "attempt";
 }
 
-/// Values of `messaging.system`: those of the conventions, and for what has no name there one of our own.
-/// Values of `messaging.system` for what the conventions have no name for.
+/// Values of `messaging.system`: of the conventions where they have one, else of our own.
 #[allow(dead_code)] // each but the first is used by the feature of its client
 pub(crate) mod system {
-    #[cfg(feature = "rdkafka-0_39")]
-    pub(crate) const KAFKA: &str = "kafka";
     pub(crate) const IN_PROCESS: &str = "in_process";
+    pub(crate) const KAFKA: &str = "kafka";
     pub(crate) const MQTT: &str = "mqtt";
     pub(crate) const NATS: &str = "nats";
 }
