@@ -6,7 +6,9 @@ use std::time::{Duration, SystemTime};
 
 use futures::TryStreamExt;
 use libtest_mimic::Trial;
-use opentelemetry::Value as Attribute;
+use opentelemetry::baggage::BaggageExt;
+use opentelemetry::trace::FutureExt;
+use opentelemetry::{Context, KeyValue, Value as Attribute};
 use rdkafka::ClientContext;
 use rdkafka::Message as _;
 use rdkafka::config::ClientConfig;
@@ -609,9 +611,14 @@ fn a_record_from_here_is_linked_in_python(python: &Python) {
             let headers = OwnedHeaders::new();
             let headers = headers.insert(Header { key: "shop", value: Some("corner") });
             let record = FutureRecord::to(TOPIC).key("order-7").payload("two lemons");
-            publish(&kafka.producer(), record.headers(headers)).await.expect("it is sent");
+            let tenant = [KeyValue::new("tenant", "Größe & Söhne, Hamburg")];
+            let tenant = Context::current().with_baggage(tenant);
+            let producer = kafka.producer();
+            let sent = publish(&producer, record.headers(headers)).with_context(tenant);
+            sent.await.expect("it is sent");
         });
         let send = traces.span("send orders");
+        let charge = script.span("charge");
         let record = script.told("record");
         let process = script.span("orders process");
         script.finish();
@@ -622,8 +629,11 @@ fn a_record_from_here_is_linked_in_python(python: &Python) {
         });
         assert_eq!(process["links"], json!([ours]));
         let traceparent = format!("00-{}-{}-01", send.trace_id(), send.span_id());
-        let headers = json!([["shop", "corner"], ["traceparent", traceparent]]);
-        assert_eq!(record["headers"], headers);
+        assert_eq!(record["headers"][0], json!(["shop", "corner"]));
+        assert_eq!(record["headers"][1], json!(["traceparent", traceparent]));
+        assert_eq!(record["baggage"], json!({ "tenant": "Größe & Söhne, Hamburg" }));
+        // What is done there with the record belongs to its handling.
+        assert_eq!(charge["parent"], ids(&process));
     });
 }
 
