@@ -120,6 +120,7 @@ pub(crate) mod link_role {
 
 /// Values of `messaging.system`: those of the conventions, and for what has no name there one of our own.
 /// Values of `messaging.system`: the conventions' own, and one for each system that they have none for.
+/// Values of `messaging.system`: of the conventions where they have one, else of our own.
 #[allow(dead_code)] // each but the first is used by the feature of its client
 pub(crate) mod system {
     pub(crate) const IN_PROCESS: &str = "in_process";
