@@ -119,12 +119,10 @@ pub(crate) mod link_role {
 }
 
 /// Values of `messaging.system`: those of the conventions, and for what has no name there one of our own.
-/// Values of `messaging.system` for what the conventions have no name for.
 #[allow(dead_code)] // each but the first is used by the feature of its client
 pub(crate) mod system {
-    #[cfg(feature = "rdkafka-0_39")]
-    pub(crate) const KAFKA: &str = "kafka";
     pub(crate) const IN_PROCESS: &str = "in_process";
+    pub(crate) const KAFKA: &str = "kafka";
     pub(crate) const MQTT: &str = "mqtt";
     pub(crate) const NATS: &str = "nats";
 }
