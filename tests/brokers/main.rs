@@ -3,13 +3,17 @@
 
 #[cfg(feature = "kafka")]
 mod kafka;
+#[cfg(feature = "mqtt")]
+mod mosquitto;
+#[cfg(feature = "nats")]
+mod nats;
 #[cfg(feature = "kafka")]
 mod python;
 
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial};
-#[cfg(not(feature = "kafka"))]
+#[cfg(not(all(feature = "kafka", feature = "mqtt", feature = "nats")))]
 use throughline_test_brokers::not_built;
 
 fn main() -> ExitCode {
@@ -18,5 +22,13 @@ fn main() -> ExitCode {
     trials.extend(kafka::trials());
     #[cfg(not(feature = "kafka"))]
     trials.push(not_built("kafka", "kafka"));
+    #[cfg(feature = "mqtt")]
+    trials.extend(mosquitto::trials());
+    #[cfg(not(feature = "mqtt"))]
+    trials.push(not_built("mosquitto", "mqtt"));
+    #[cfg(feature = "nats")]
+    trials.extend(nats::trials());
+    #[cfg(not(feature = "nats"))]
+    trials.push(not_built("nats", "nats"));
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
