@@ -190,7 +190,7 @@ fn a_layer_that_answers_is_well() {
              the OpenTelemetry layer and not sampled, before that 1 through the OpenTelemetry layer \
              and sampled\n",
         );
-        assert_eq!(exporter.get_finished_spans().expect("spans").len(), 2, "and none of a probe");
+        assert_eq!(exporter.get_finished_spans().expect("spans").len(), 2);
         assert_eq!(log.told().len(), 0);
     });
 }
@@ -208,7 +208,7 @@ fn a_provider_beside_a_log_formatter_is_well() {
         says("1 by OpenTelemetry's API\n");
         // What can't be known is said to be so.
         says("no OpenTelemetry layer of tracing-opentelemetry 0.34 answers. If it has one");
-        assert_eq!(exporter.get_finished_spans().expect("spans").len(), 1, "and none of a probe");
+        assert_eq!(exporter.get_finished_spans().expect("spans").len(), 1);
         assert_eq!(log.told().len(), 0);
     });
 }
@@ -221,7 +221,12 @@ fn a_provider_alone_is_well() {
         linked(&from(SENDER));
         faults_are(&[]);
         says("tracing: no subscriber listens on this thread");
-        assert_eq!(exporter.get_finished_spans().expect("spans").len(), 1, "and none of a probe");
+        // Nor does it where another thread has one.
+        tracing::subscriber::with_default(Registry::default(), || {
+            let here = || says("tracing: no subscriber listens on this thread");
+            std::thread::spawn(here).join().expect("it ran");
+        });
+        assert_eq!(exporter.get_finished_spans().expect("spans").len(), 1);
     });
 }
 
@@ -390,7 +395,7 @@ fn spans_that_a_filter_of_the_layer_hides_are_seen_and_no_warning_is_told() {
         let layer = layer(&provider).with_filter(LevelFilter::ERROR);
         let log = use_subscriber(Registry::default().with(layer));
         are_filtered_out(&log);
-        assert_eq!(exporter.get_finished_spans().expect("spans").len(), 0, "not of a probe either");
+        assert_eq!(exporter.get_finished_spans().expect("spans").len(), 0);
     });
 }
 
@@ -401,7 +406,7 @@ fn spans_that_a_filter_of_all_hides_are_seen_and_no_warning_is_told() {
         let filter = EnvFilter::new("debug,diagnosis=error");
         let log = use_subscriber(Registry::default().with(layer(&provider)).with(filter));
         are_filtered_out(&log);
-        assert_eq!(exporter.get_finished_spans().expect("spans").len(), 0, "not of a probe either");
+        assert_eq!(exporter.get_finished_spans().expect("spans").len(), 0);
     });
 }
 
@@ -433,6 +438,57 @@ fn that_opentelemetry_alone_samples_nothing_is_seen_and_no_warning_is_told() {
         global::set_tracer_provider(never());
         nothing_is_sampled();
         assert_eq!(log.told().len(), 0);
+    });
+}
+
+#[test]
+fn a_provider_that_is_shut_down_looks_like_a_filter_or_like_none() {
+    alone("a_provider_that_is_shut_down_looks_like_a_filter_or_like_none", || {
+        let (provider, _) = provider();
+        provider.shutdown().expect("once");
+        tracing::subscriber::with_default(Registry::default().with(layer(&provider)), || {
+            linked(&from(SENDER));
+            faults_are(&[Fault::AllFilteredOut]);
+            assert!(
+                Fault::AllFilteredOut.to_string().contains("the layer's provider is shut down")
+            );
+        });
+        global::set_tracer_provider(provider);
+        linked(&from(SENDER));
+        says("; 1 filtered out; 1 not made, as no provider makes any\n");
+    });
+}
+
+#[test]
+fn a_layer_behind_reload_and_without_activation_looks_like_none() {
+    alone("a_layer_behind_reload_and_without_activation_looks_like_none", || {
+        let layer = layer(&provider().0).with_context_activation(false);
+        let (layer, _handle) = reload::Layer::new(layer);
+        let log = use_subscriber(Registry::default().with(layer));
+        linked(&from(SENDER));
+        log.told_once().is(Level::DEBUG, Fault::NothingRecords);
+        faults_are(&[Fault::NothingRecords]);
+    });
+}
+
+#[test]
+fn asking_exports_nothing() {
+    alone("asking_exports_nothing", || {
+        let exporter = InMemorySpanExporter::default();
+        let provider = SdkTracerProvider::builder()
+            .with_sampler(Sampler::AlwaysOn) // whatever a parent says
+            .with_simple_exporter(exporter.clone())
+            .build();
+        global::set_tracer_provider(provider.clone());
+        faults_are(&[]);
+        tracing::subscriber::with_default(Registry::default().with(layer(&provider)), || {
+            says("tracing: an OpenTelemetry layer answers\n");
+        });
+        let (out_of_reach, _handle) = reload::Layer::new(layer(&provider));
+        tracing::subscriber::with_default(Registry::default().with(out_of_reach), || {
+            says("tracing: an OpenTelemetry layer listens that can't be reached\n");
+        });
+        assert_eq!(exporter.get_finished_spans().expect("spans").len(), 0);
     });
 }
 

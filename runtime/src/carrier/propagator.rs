@@ -75,13 +75,6 @@ pub(crate) fn names_an_origin(field: &str) -> bool {
     !matches!(field, BAGGAGE | TRACESTATE)
 }
 
-/// The headers of the application's propagator, or ours where it has set none.
-fn fields(propagator: &dyn TextMapPropagator) -> impl Iterator<Item = &str> {
-    let ours: &[&str] =
-        if carries_nothing(propagator) { &[TRACEPARENT, TRACESTATE, BAGGAGE] } else { &[] };
-    propagator.fields().chain(ours.iter().copied())
-}
-
 /// Writes `context` into a message in place of whatever context it carries.
 pub(crate) fn write<M: MessageMut + ?Sized>(context: &TraceContext, message: &mut M) {
     if message.set_context(context) {
@@ -95,7 +88,13 @@ pub(crate) fn write<M: MessageMut + ?Sized>(context: &TraceContext, message: &mu
             propagator.inject_context(context.as_context(), &mut outgoing);
         }
         context.notes().write(&mut outgoing);
+<<<<<<< HEAD
         outgoing.replace(|| fields(propagator).chain(notes::NAMES), message);
+=======
+        let is_field =
+            |name: &str| fields(propagator).any(|field| field.eq_ignore_ascii_case(name));
+        outgoing.replace_in(message, fields(propagator).chain(notes::NAMES), is_field);
+>>>>>>> main
     });
 }
 
@@ -107,7 +106,18 @@ pub(crate) fn note<M: MessageMut + ?Sized>(notes: Notes, carried: &TraceContext,
     }
     let mut outgoing = Outgoing::default();
     whole.notes().write(&mut outgoing);
+<<<<<<< HEAD
     outgoing.replace(|| notes::NAMES.into_iter(), message);
+=======
+    outgoing.replace_in(message, notes::NAMES.into_iter(), |_| false);
+}
+
+/// The headers of the application's propagator, or ours where it has set none.
+fn fields(propagator: &dyn TextMapPropagator) -> impl Iterator<Item = &str> {
+    let ours: &[&str] =
+        if carries_nothing(propagator) { &[TRACEPARENT, TRACESTATE, BAGGAGE] } else { &[] };
+    propagator.fields().chain(ours.iter().copied())
+>>>>>>> main
 }
 
 /// Whether the application has set no propagator.
@@ -118,12 +128,22 @@ fn carries_nothing(propagator: &dyn TextMapPropagator) -> bool {
     propagator.fields().next().is_none()
 }
 
+<<<<<<< HEAD
 /// An [`Injector`] that gathers what is to be written. An empty value never is.
 #[derive(Default)]
 struct Outgoing {
     /// The values of those that have a place.
     known: [Option<String>; NAMES.len()],
     others: Vec<(Cow<'static, str>, String)>,
+=======
+/// The headers that are to be written, none of them empty.
+#[derive(Default)]
+struct Outgoing {
+    /// In the order of [`NAMES`].
+    known: [Option<String>; NAMES.len()],
+    /// Of an application's propagator, their names in lower case.
+    others: Vec<(String, String)>,
+>>>>>>> main
 }
 
 impl Injector for Outgoing {
@@ -133,12 +153,17 @@ impl Injector for Outgoing {
         }
         match place_of(key) {
             Some(place) => self.known[place] = Some(value),
+<<<<<<< HEAD
             None => self.others.push((key.to_ascii_lowercase().into(), value)),
+=======
+            None => self.others.push((key.to_ascii_lowercase(), value)),
+>>>>>>> main
         }
     }
 }
 
 impl Outgoing {
+<<<<<<< HEAD
     /// Writes all of it in place of `fields`, as far as the message has room: what is worth most goes
     /// first.
     fn replace<'f, M, F>(mut self, fields: impl Fn() -> F, message: &mut M)
@@ -194,6 +219,47 @@ fn set_if_it_fits<M: MessageMut + ?Sized>(
         message.set_header(&name, &value);
     }
     fits
+=======
+    /// Writes them in place of all `replaced`, as far as the message takes them.
+    fn replace_in<'f, M: MessageMut + ?Sized>(
+        self,
+        message: &mut M,
+        replaced: impl Iterator<Item = &'f str>,
+        is_field: impl Fn(&str) -> bool,
+    ) {
+        // First, to make room: and a new `traceparent` beside an old `tracestate` would be a context
+        // nobody sent.
+        for name in replaced {
+            message.remove_header(&lower_case(name));
+        }
+        let known = NAMES.iter().zip(&self.known);
+        let mut known = known.filter_map(|(name, value)| Some((*name, value.as_deref()?)));
+        // What a propagator writes beside its fields, as Jaeger's does, is baggage.
+        let (naming_the_span, baggage): (Vec<_>, Vec<_>) = self
+            .others
+            .iter()
+            .map(|(name, value)| (&**name, &**value))
+            .partition(|(name, _)| is_field(name));
+        let traceparent = self.known[0].as_deref().map(|value| (TRACEPARENT, value));
+        let naming_the_span = traceparent.into_iter().chain(naming_the_span);
+        if traceparent.is_some() {
+            known.next();
+        }
+        for (name, value) in naming_the_span.clone() {
+            if !message.can_set_header(name, value) {
+                // A part of what names a span names none.
+                naming_the_span.for_each(|(name, _)| message.remove_header(name));
+                return;
+            }
+            message.set_header(name, value);
+        }
+        for (name, value) in known.chain(baggage) {
+            if message.can_set_header(name, value) {
+                message.set_header(name, value);
+            }
+        }
+    }
+>>>>>>> main
 }
 
 fn lower_case(name: &str) -> Cow<'_, str> {

@@ -35,6 +35,12 @@ pub struct AnyNumber(());
     note = "for a broker client's message type, enable throughline's feature for that client",
     note = "where the headers are only a part of the arguments, point at them: `from = &arg.headers`"
 )]
+#[cfg_attr(
+    feature = "rumqttc-0_25",
+    diagnostic::on_unimplemented(
+        note = "MQTT 3 has no headers, so that a `rumqttc::Publish` carries no context: use MQTT 5 (`rumqttc::v5`), or put a `throughline::Traced<T>` into the payload as JSON"
+    )
+)]
 pub trait Receive<Number> {
     #[doc(hidden)]
     fn receive<'m>(&'m self, wanted: Wanted<'m>) -> Received<'m>;

@@ -22,10 +22,14 @@ use crate::span::{Listener, Noted, Way, a_provider_is_installed};
 /// The rest is told to those who ask. Messages without a context, and those whose context can't be
 /// read, are told at DEBUG too, in events `throughline.context.missing`.
 ///
-/// Some things can't be known: a layer of another version than tracing-opentelemetry 0.34 looks like
-/// none at all unless it shares our version of `opentelemetry`; one behind `reload` that is
-/// without context activation too looks like none; and a provider that was shut down looks like a
-/// filter in the layer's world, and like none in the other.
+/// Some things can't be known. A layer of another version than tracing-opentelemetry 0.34 looks like
+/// none at all, unless it shares our version of `opentelemetry`; so does one behind `reload` that is
+/// without context activation too. A provider that was shut down looks like a filter where a layer
+/// listens, and like none elsewhere.
+///
+/// To find out what listens, it makes a span called `throughline probe` that is not exported. (A
+/// layer of another version does export it, and a formatter that logs the beginnings and ends of
+/// spans shows it.)
 ///
 /// ```
 /// let diagnosis = throughline::diagnose();
@@ -58,7 +62,8 @@ pub fn diagnose() -> Diagnosis {
 /// let diagnosis = throughline::diagnose();
 /// assert!(diagnosis.carries("traceparent"));
 /// assert_eq!(diagnosis.messages_without_context(), 1); // nothing was active where it was made
-/// assert_eq!(diagnosis.spans_made(), 0); // no provider is installed here
+/// assert_eq!((diagnosis.messages_with_context(), diagnosis.messages_unreadable()), (0, 0));
+/// assert_eq!((diagnosis.spans_made(), diagnosis.spans_sampled()), (0, 0)); // there is no provider
 /// assert!(diagnosis.faults().contains(&Fault::NothingRecords));
 /// ```
 #[derive(Debug, Clone)]
@@ -95,12 +100,18 @@ impl Diagnosis {
         self.spans.sampled()
     }
 
-    /// How many messages had no context of those handled, but for `ignore`.
+    /// How many of the messages handled had a context. Those under `ignore` are not counted, here and
+    /// below.
+    pub fn messages_with_context(&self) -> usize {
+        self.contexts.readable
+    }
+
+    /// How many had none.
     pub fn messages_without_context(&self) -> usize {
         self.contexts.none
     }
 
-    /// How many messages had a context that can't be read.
+    /// How many had one that can't be read.
     pub fn messages_unreadable(&self) -> usize {
         self.contexts.unreadable
     }

@@ -169,9 +169,10 @@ impl Undecided {
                     let attach = (!is_attached).then(|| own.clone());
                     Decided { own: Some(own), attach, ends_here: false, way: Way::Layer }
                 } else {
+                    // Hidden by a per-layer filter, unless the layer can make none at all.
                     let way = match Listener::here() {
                         Listener::LayerWithoutTracer => Way::WithoutTracer,
-                        _ => Way::FilteredOut, // by a per-layer filter
+                        _ => Way::FilteredOut,
                     };
                     Decided { own: None, attach: Some(passes_through), ends_here: false, way }
                 }

@@ -16,8 +16,13 @@ pub(super) fn as_traceparent(header: &str) -> Option<String> {
     let (time, unique) = part("Root")?.strip_prefix("1-")?.split_once('-')?;
     let parent = part("Parent")?;
     let sampled = u8::from(part("Sampled") == Some("1"));
+<<<<<<< HEAD
     let context = format!("00-{time}{unique}-{parent}-0{sampled}");
     traceparent::parse(&context).is_some().then_some(context)
+=======
+    let traceparent = format!("00-{time}{unique}-{parent}-0{sampled}");
+    traceparent::parse(&traceparent).is_some().then_some(traceparent)
+>>>>>>> main
 }
 
 #[cfg(test)]
