@@ -88,13 +88,9 @@ pub(crate) fn write<M: MessageMut + ?Sized>(context: &TraceContext, message: &mu
             propagator.inject_context(context.as_context(), &mut outgoing);
         }
         context.notes().write(&mut outgoing);
-<<<<<<< HEAD
-        outgoing.replace(|| fields(propagator).chain(notes::NAMES), message);
-=======
         let is_field =
             |name: &str| fields(propagator).any(|field| field.eq_ignore_ascii_case(name));
         outgoing.replace_in(message, fields(propagator).chain(notes::NAMES), is_field);
->>>>>>> main
     });
 }
 
@@ -106,9 +102,6 @@ pub(crate) fn note<M: MessageMut + ?Sized>(notes: Notes, carried: &TraceContext,
     }
     let mut outgoing = Outgoing::default();
     whole.notes().write(&mut outgoing);
-<<<<<<< HEAD
-    outgoing.replace(|| notes::NAMES.into_iter(), message);
-=======
     outgoing.replace_in(message, notes::NAMES.into_iter(), |_| false);
 }
 
@@ -117,7 +110,6 @@ fn fields(propagator: &dyn TextMapPropagator) -> impl Iterator<Item = &str> {
     let ours: &[&str] =
         if carries_nothing(propagator) { &[TRACEPARENT, TRACESTATE, BAGGAGE] } else { &[] };
     propagator.fields().chain(ours.iter().copied())
->>>>>>> main
 }
 
 /// Whether the application has set no propagator.
@@ -128,14 +120,6 @@ fn carries_nothing(propagator: &dyn TextMapPropagator) -> bool {
     propagator.fields().next().is_none()
 }
 
-<<<<<<< HEAD
-/// An [`Injector`] that gathers what is to be written. An empty value never is.
-#[derive(Default)]
-struct Outgoing {
-    /// The values of those that have a place.
-    known: [Option<String>; NAMES.len()],
-    others: Vec<(Cow<'static, str>, String)>,
-=======
 /// The headers that are to be written, none of them empty.
 #[derive(Default)]
 struct Outgoing {
@@ -143,7 +127,6 @@ struct Outgoing {
     known: [Option<String>; NAMES.len()],
     /// Of an application's propagator, their names in lower case.
     others: Vec<(String, String)>,
->>>>>>> main
 }
 
 impl Injector for Outgoing {
@@ -153,73 +136,12 @@ impl Injector for Outgoing {
         }
         match place_of(key) {
             Some(place) => self.known[place] = Some(value),
-<<<<<<< HEAD
-            None => self.others.push((key.to_ascii_lowercase().into(), value)),
-=======
             None => self.others.push((key.to_ascii_lowercase(), value)),
->>>>>>> main
         }
     }
 }
 
 impl Outgoing {
-<<<<<<< HEAD
-    /// Writes all of it in place of `fields`, as far as the message has room: what is worth most goes
-    /// first.
-    fn replace<'f, M, F>(mut self, fields: impl Fn() -> F, message: &mut M)
-    where
-        M: MessageMut + ?Sized,
-        F: Iterator<Item = &'f str>,
-    {
-        // Before the rest, for it makes room; and a new `traceparent` beside an old `tracestate` would
-        // be a context nobody sent.
-        remove_all(fields(), message);
-        // What a propagator writes beside its fields, as Jaeger's does, is baggage.
-        let is_field = |(name, _): &(Cow<'_, str>, String)| {
-            fields().any(|field| field.eq_ignore_ascii_case(name))
-        };
-        let others = std::mem::take(&mut self.others);
-        let (of_the_span, baggage): (Vec<_>, Vec<_>) = others.into_iter().partition(is_field);
-        let mut naming_the_span = self.take([TRACEPARENT]).chain(of_the_span);
-        if !naming_the_span.all(|header| set_if_it_fits(header, message)) {
-            // A part of what names a span names none, and the rest is worth nothing alone.
-            remove_all(fields(), message);
-            return;
-        }
-        drop(naming_the_span);
-        for header in self.take([notes::BREAK, notes::ATTEMPT, TRACESTATE]).chain(baggage) {
-            set_if_it_fits(header, message);
-        }
-        for header in self.take([BAGGAGE, notes::SENT]) {
-            set_if_it_fits(header, message);
-        }
-    }
-
-    fn take<const N: usize>(
-        &mut self,
-        names: [&'static str; N],
-    ) -> impl Iterator<Item = (Cow<'static, str>, String)> {
-        names.into_iter().filter_map(|name| {
-            let value = self.known[place_of(name)?].take()?;
-            Some((Cow::Borrowed(name), value))
-        })
-    }
-}
-
-fn remove_all<'f, M: MessageMut + ?Sized>(fields: impl Iterator<Item = &'f str>, message: &mut M) {
-    fields.for_each(|field| message.remove_header(&lower_case(field)));
-}
-
-fn set_if_it_fits<M: MessageMut + ?Sized>(
-    (name, value): (Cow<'_, str>, String),
-    message: &mut M,
-) -> bool {
-    let fits = message.can_set_header(&name, &value);
-    if fits {
-        message.set_header(&name, &value);
-    }
-    fits
-=======
     /// Writes them in place of all `replaced`, as far as the message takes them.
     fn replace_in<'f, M: MessageMut + ?Sized>(
         self,
@@ -259,7 +181,6 @@ fn set_if_it_fits<M: MessageMut + ?Sized>(
             }
         }
     }
->>>>>>> main
 }
 
 fn lower_case(name: &str) -> Cow<'_, str> {

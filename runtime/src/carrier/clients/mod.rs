@@ -1,28 +1,6 @@
 //! The message types of brokers' clients. Each has a cargo feature, named after the client's crate and
 //! its breaking version, and a module with a page on it and a complete example.
 
-<<<<<<< HEAD
-#[cfg(feature = "async-nats-0_51")]
-#[cfg_attr(docsrs, doc(cfg(feature = "async-nats-0_51")))]
-pub mod async_nats_0_51;
-#[cfg(any(feature = "aws-sdk-sns-1", feature = "aws-sdk-sqs-1", feature = "aws_lambda_events-1"))]
-mod aws;
-#[cfg(feature = "aws_lambda_events-1")]
-#[cfg_attr(docsrs, doc(cfg(feature = "aws_lambda_events-1")))]
-pub mod aws_lambda_events_1;
-#[cfg(feature = "aws-sdk-sns-1")]
-#[cfg_attr(docsrs, doc(cfg(feature = "aws-sdk-sns-1")))]
-pub mod aws_sdk_sns_1;
-#[cfg(feature = "aws-sdk-sqs-1")]
-#[cfg_attr(docsrs, doc(cfg(feature = "aws-sdk-sqs-1")))]
-pub mod aws_sdk_sqs_1;
-#[cfg(feature = "rdkafka-0_39")]
-#[cfg_attr(docsrs, doc(cfg(feature = "rdkafka-0_39")))]
-pub mod rdkafka_0_39;
-#[cfg(feature = "rumqttc-0_25")]
-#[cfg_attr(docsrs, doc(cfg(feature = "rumqttc-0_25")))]
-pub mod rumqttc_0_25;
-=======
 /// A client's module, under the feature of its name.
 macro_rules! clients {
     ($($feature:literal: $module:ident,)+) => {$(
@@ -44,4 +22,3 @@ clients! {
 /// What the messages of Amazon's services have in common.
 #[cfg(any(feature = "aws-sdk-sns-1", feature = "aws-sdk-sqs-1", feature = "aws_lambda_events-1"))]
 mod aws;
->>>>>>> main

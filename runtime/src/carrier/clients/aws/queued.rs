@@ -28,7 +28,7 @@ pub(in super::super) fn read<'m, A: Attribute>(
     };
     let Some(header) = xray_header.filter(|_| !has_traceparent) else { return };
     reader.header(XRAY, header);
-    if let Some(traceparent) = xray::as_traceparent(header) {
+    if let Some(traceparent) = xray::traceparent(header) {
         reader.header(TRACEPARENT, traceparent);
     }
 }
