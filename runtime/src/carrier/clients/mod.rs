@@ -1,2 +1,9 @@
 //! The message types of brokers' clients. Each has a cargo feature, named after the client's crate and
 //! its breaking version, and a module with a page on it and a complete example.
+
+#[cfg(feature = "http-1")]
+#[cfg_attr(docsrs, doc(cfg(feature = "http-1")))]
+pub mod http_1;
+#[cfg(feature = "tonic-0_14")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tonic-0_14")))]
+pub mod tonic_0_14;
