@@ -4,6 +4,9 @@
 #[cfg(feature = "http-1")]
 #[cfg_attr(docsrs, doc(cfg(feature = "http-1")))]
 pub mod http_1;
+#[cfg(feature = "sqlx-0_9")]
+#[cfg_attr(docsrs, doc(cfg(feature = "sqlx-0_9")))]
+pub mod sqlx_0_9;
 #[cfg(feature = "tonic-0_14")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tonic-0_14")))]
 pub mod tonic_0_14;
