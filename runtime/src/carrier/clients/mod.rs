@@ -1,6 +1,9 @@
 //! The message types of brokers' clients. Each has a cargo feature, named after the client's crate and
 //! its breaking version, and a module with a page on it and a complete example.
 
+#[cfg(feature = "cloudevents-sdk-0_9")]
+#[cfg_attr(docsrs, doc(cfg(feature = "cloudevents-sdk-0_9")))]
+pub mod cloudevents_sdk_0_9;
 #[cfg(feature = "http-1")]
 #[cfg_attr(docsrs, doc(cfg(feature = "http-1")))]
 pub mod http_1;
