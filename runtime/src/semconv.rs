@@ -112,8 +112,10 @@ pub(crate) mod link_role {
     pub(crate) const ATTEMPT: &str = "attempt";
 }
 
-/// Values of `messaging.system` for what the conventions have no name for.
+/// Values of `messaging.system`: of the conventions where they have one, else of our own.
+#[allow(dead_code)] // each but the first is used by the feature of its client
 pub(crate) mod system {
+    pub(crate) const GCP_PUBSUB: &str = "gcp_pubsub";
     pub(crate) const IN_PROCESS: &str = "in_process";
 }
 

@@ -4,6 +4,9 @@
 #[cfg(feature = "cloudevents-sdk-0_9")]
 #[cfg_attr(docsrs, doc(cfg(feature = "cloudevents-sdk-0_9")))]
 pub mod cloudevents_sdk_0_9;
+#[cfg(feature = "google-cloud-pubsub-1")]
+#[cfg_attr(docsrs, doc(cfg(feature = "google-cloud-pubsub-1")))]
+pub mod google_cloud_pubsub_1;
 #[cfg(feature = "http-1")]
 #[cfg_attr(docsrs, doc(cfg(feature = "http-1")))]
 pub mod http_1;
