@@ -117,6 +117,7 @@ pub(crate) mod link_role {
 pub(crate) mod system {
     pub(crate) const GCP_PUBSUB: &str = "gcp_pubsub";
     pub(crate) const IN_PROCESS: &str = "in_process";
+    pub(crate) const PULSAR: &str = "pulsar";
 }
 
 /// Values of `error.type` that name no error type.

@@ -10,6 +10,9 @@ pub mod google_cloud_pubsub_1;
 #[cfg(feature = "http-1")]
 #[cfg_attr(docsrs, doc(cfg(feature = "http-1")))]
 pub mod http_1;
+#[cfg(feature = "pulsar-6")]
+#[cfg_attr(docsrs, doc(cfg(feature = "pulsar-6")))]
+pub mod pulsar_6;
 #[cfg(feature = "sqlx-0_9")]
 #[cfg_attr(docsrs, doc(cfg(feature = "sqlx-0_9")))]
 pub mod sqlx_0_9;
