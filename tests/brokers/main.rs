@@ -32,6 +32,7 @@ clients! {
     "kafka": kafka,
     "mqtt": mosquitto,
     "nats": nats,
+    "postgresql": postgresql,
 }
 
 fn main() -> ExitCode {
