@@ -3,6 +3,10 @@
 
 #[cfg(feature = "kafka")]
 mod kafka;
+#[cfg(feature = "mqtt")]
+mod mosquitto;
+#[cfg(feature = "nats")]
+mod nats;
 #[cfg(any(feature = "kafka", feature = "rabbitmq"))]
 mod python;
 #[cfg(feature = "rabbitmq")]
@@ -13,7 +17,13 @@ mod redis;
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial};
-#[cfg(not(all(feature = "kafka", feature = "rabbitmq", feature = "redis")))]
+#[cfg(not(all(
+    feature = "kafka",
+    feature = "mqtt",
+    feature = "nats",
+    feature = "rabbitmq",
+    feature = "redis"
+)))]
 use throughline_test_brokers::not_built;
 
 fn main() -> ExitCode {
@@ -22,6 +32,14 @@ fn main() -> ExitCode {
     trials.extend(kafka::trials());
     #[cfg(not(feature = "kafka"))]
     trials.push(not_built("kafka", "kafka"));
+    #[cfg(feature = "mqtt")]
+    trials.extend(mosquitto::trials());
+    #[cfg(not(feature = "mqtt"))]
+    trials.push(not_built("mosquitto", "mqtt"));
+    #[cfg(feature = "nats")]
+    trials.extend(nats::trials());
+    #[cfg(not(feature = "nats"))]
+    trials.push(not_built("nats", "nats"));
     #[cfg(feature = "rabbitmq")]
     trials.extend(rabbitmq::trials());
     #[cfg(not(feature = "rabbitmq"))]

@@ -2,7 +2,8 @@
 
 use std::env;
 use std::net::{TcpStream, ToSocketAddrs};
-use std::time::Duration;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use libtest_mimic::{Failed, Trial};
 
@@ -71,4 +72,19 @@ pub fn trial(
 /// Tests of a client that was not built: reported as ignored.
 pub fn not_built(client: &str, feature: &str) -> Trial {
     trial(client, Some(format!("not built: needs `--features {feature}`")), || ())
+}
+
+/// What the future yields, if it does so soon enough for a test.
+///
+/// # Panics
+/// If it does not.
+pub async fn in_time<F: Future>(future: F) -> F::Output {
+    tokio::time::timeout(Duration::from_secs(30), future).await.expect("in time")
+}
+
+/// A name that no other test uses, and no other run.
+pub fn unique(name: &str) -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    format!("{name}-{}-{}", since_1970.as_nanos(), COUNT.fetch_add(1, Ordering::Relaxed))
 }

@@ -23,7 +23,8 @@ pub(crate) fn read<'m, M: Message + ?Sized>(message: &'m M, capture: &'m [&'m st
         let captured = captured.into_attributes();
         let headers = match carried {
             Ok(context) => {
-                return Reading { context: context.clone(), unreadable: false, captured };
+                let context = context.clone();
+                return Reading { context, unreadable: false, not_carried: false, captured };
             }
             Err(headers) => headers,
         };
@@ -34,8 +35,13 @@ pub(crate) fn read<'m, M: Message + ?Sized>(message: &'m M, capture: &'m [&'m st
             Headers::All(all) => propagator.extract_with_context(&Context::new(), all),
         };
         let context = TraceContext::from_context(context).with_notes(Notes::read(&headers));
-        let unreadable = !context.names_a_span() && names_an_origin(&headers, propagator);
-        Reading { context, unreadable, captured }
+        let (mut unreadable, mut not_carried) = (false, false);
+        if !context.names_a_span() {
+            let mut names = names_of_origins(propagator).peekable();
+            not_carried = names.peek().is_none();
+            unreadable = names.any(|name| headers.has(name));
+        }
+        Reading { context, unreadable, not_carried, captured }
     })
 }
 
@@ -51,15 +57,29 @@ fn extract(headers: &Headers<'_>) -> Context {
     }
 }
 
-/// Whether a header is there that is to name the sender.
-fn names_an_origin(headers: &Headers<'_>, propagator: &dyn TextMapPropagator) -> bool {
-    match headers {
-        Headers::Known(_) => headers.has(TRACEPARENT),
-        Headers::All(_) => {
-            let mut fields = propagator.fields();
-            fields.any(|field| !matches!(field, BAGGAGE | TRACESTATE) && headers.has(field))
-        }
-    }
+/// The headers by which contexts are carried, and whether the application has set a propagator.
+pub(crate) fn carried() -> (Vec<String>, bool) {
+    global::get_text_map_propagator(|propagator| {
+        let fields = fields(propagator).map(str::to_owned).collect();
+        (fields, !carries_nothing(propagator))
+    })
+}
+
+/// Those headers of a propagator that name a span.
+fn names_of_origins(propagator: &dyn TextMapPropagator) -> impl Iterator<Item = &str> {
+    fields(propagator).filter(|field| names_an_origin(field))
+}
+
+/// Whether a header of that name is to say who sent the message.
+pub(crate) fn names_an_origin(field: &str) -> bool {
+    !matches!(field, BAGGAGE | TRACESTATE)
+}
+
+/// The headers of the application's propagator, or ours where it has set none.
+fn fields(propagator: &dyn TextMapPropagator) -> impl Iterator<Item = &str> {
+    let ours: &[&str] =
+        if carries_nothing(propagator) { &[TRACEPARENT, TRACESTATE, BAGGAGE] } else { &[] };
+    propagator.fields().chain(ours.iter().copied())
 }
 
 /// Writes `context` into a message in place of whatever context it carries.
@@ -71,14 +91,11 @@ pub(crate) fn write<M: MessageMut + ?Sized>(context: &TraceContext, message: &mu
         let mut writer = Writer::new(message);
         if carries_nothing(propagator) {
             propagation::inject(context.as_context(), &mut writer);
-            context.notes().write(&mut writer);
-            writer.remove_what_was_not_written([TRACEPARENT, TRACESTATE, BAGGAGE].into_iter());
         } else {
             propagator.inject_context(context.as_context(), &mut writer);
-            context.notes().write(&mut writer);
-            writer.remove_what_was_not_written(propagator.fields());
         }
-        writer.remove_what_was_not_written(notes::NAMES.into_iter());
+        context.notes().write(&mut writer);
+        writer.remove_what_was_not_written(fields(propagator).chain(notes::NAMES));
     });
 }
 

@@ -325,6 +325,8 @@ pub(crate) struct Reading {
     pub(crate) context: TraceContext,
     /// A context was there and could not be read.
     pub(crate) unreadable: bool,
+    /// None could be read: the application's propagator knows no header that names a span.
+    pub(crate) not_carried: bool,
     /// The headers that were to be captured, as attributes.
     pub(crate) captured: Vec<KeyValue>,
 }

@@ -16,7 +16,7 @@
 //! The context is in the message's headers. NATS tells `Traceparent` from `traceparent`; here either is
 //! read, and what is written stands in place of every casing. Of a header with several values,
 //! different ones count as none, since NATS has no rule for them. A name or a value that the client
-//! would refuse is left out.
+//! would refuse is left out, and so is a value of more than 64 KiB.
 //!
 //! # What each fact becomes
 //!
@@ -181,12 +181,18 @@ impl Message for HeaderMap {
     }
 }
 
-/// A name or a value that NATS does not allow is left out: the client panics at one.
+/// Longer than any context has to be (W3C Baggage, section 3.3, asks for 8 KiB), and far from what a
+/// server takes unless configured otherwise: 1 MiB for headers and payload. In bytes.
+const LONGEST: usize = 65_536;
+
+/// A name or a value that NATS does not allow is left out, for the client panics at one; and a value so
+/// long that it may take the message beyond what the server allows.
 impl MessageMut for HeaderMap {
     fn set_header(&mut self, name: &str, value: &str) {
         self.remove_header(name);
-        if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), value.parse::<HeaderValue>()) {
-            self.insert(name, value);
+        match (name.parse::<HeaderName>(), value.parse::<HeaderValue>()) {
+            (Ok(name), Ok(allowed)) if value.len() <= LONGEST => self.insert(name, allowed),
+            _ => {}
         }
     }
 
@@ -441,11 +447,12 @@ mod tests {
     }
 
     #[test]
-    fn what_the_client_would_panic_at_is_left_out() {
+    fn what_the_client_or_the_server_would_refuse_is_left_out() {
         let mut written = headers(&[("baggage", "old=1")]);
         written.set_header("baggage", "two\r\nlines");
         written.set_header("a:b", "c");
         written.set_header("na\u{ef}ve", "c");
+        written.set_header("too-long", &"x".repeat(LONGEST + 1));
         assert_eq!(written, HeaderMap::new());
     }
 

@@ -28,8 +28,8 @@
 //!
 //! The context is in the user properties. Their names are read in any casing, and what is written stands in
 //! place of every casing. Of a property that is there several times, different values count as none, since
-//! MQTT has no rule for them. A name or a value that brokers close the connection for, with a control
-//! character in it or longer than 65 535 bytes, is left out.
+//! MQTT has no rule for them. A name or a value that brokers close the connection for is left out: one
+//! with a control character or a non-character in it, or longer than 65 535 bytes.
 //!
 //! # What each fact becomes
 //!
@@ -176,10 +176,13 @@ fn text(bytes: &[u8]) -> Option<&str> {
     std::str::from_utf8(bytes).ok()
 }
 
-/// Whether brokers take it: at a NUL they have to close the connection, at other control characters they
-/// may, and the client would write a wrong length before a longer text.
+/// Whether brokers take it. At a NUL they have to close the connection, at what else is no character to
+/// be read they may (MQTT 5.0, section 1.5.4); and the client writes a wrong length before a longer text.
 fn is_allowed(text: &str) -> bool {
-    text.len() <= LONGEST && !text.contains(char::is_control)
+    let is_none = |c: char| {
+        c.is_control() || matches!(c, '\u{fdd0}'..='\u{fdef}') || u32::from(c) & 0xfffe == 0xfffe
+    };
+    text.len() <= LONGEST && !text.contains(is_none)
 }
 
 #[cfg(test)]
@@ -252,7 +255,9 @@ mod tests {
     #[test]
     fn what_brokers_close_the_connection_for_is_left_out() {
         let mut written = properties(&[("baggage", "old=1")]);
-        written.set_header("baggage", "a\0b");
+        for no_character in ["a\0b", "a\u{7f}", "\u{fdd0}", "\u{ffff}", "\u{10fffe}"] {
+            written.set_header("baggage", no_character);
+        }
         written.set_header("a\nb", "c");
         written.set_header("too-long", &"x".repeat(65_536));
         assert_eq!(written, properties(&[]));
