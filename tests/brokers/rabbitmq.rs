@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use throughline::clients::lapin_4;
 use throughline::testing::{Capture, Span, Traces};
 use throughline::{TraceContext, async_consumer, async_producer};
-use throughline_test_brokers::Server;
+use throughline_test_brokers::RABBITMQ;
 use throughline_tests::{SENDER, baggage, in_both_worlds};
 
 use crate::python::{self, Python};
