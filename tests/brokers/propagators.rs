@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use futures_util::StreamExt;
 use lapin::message::Delivery;
 use lapin::options::{BasicConsumeOptions, BasicPublishOptions, QueueDeclareOptions};
-use lapin::types::{AMQPValue, FieldTable};
+use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{BasicProperties, Connection, ConnectionProperties};
 use libtest_mimic::{Arguments, Trial};
 use opentelemetry::propagation::text_map_propagator::FieldIter;
@@ -177,7 +177,7 @@ fn by_rabbitmq(address: &str) {
                 if kind == "ours" {
                     let headers = delivery.properties.headers().clone().unwrap_or_default();
                     let names: Vec<&str> =
-                        headers.inner().keys().map(|name| name.as_str()).collect();
+                        headers.inner().keys().map(ShortString::as_str).collect();
                     assert_eq!(names, WRITTEN);
                 }
             }

@@ -223,10 +223,12 @@ fn what_a_dead_worker_left_comes_again(address: &str) {
     });
 }
 
+type Field<'a> = (&'a str, &'a [u8]);
+
 fn fields_of_other_libraries_are_read(address: &str) {
     let junk: &[u8] = &[0xff, 0, 0xfe, b'-'];
     // What is in the entry, and the reason why it is no context, if it is none.
-    let cases: [(&[(&str, &[u8])], Option<&str>); 5] = [
+    let cases: [(&[Field<'_>], Option<&str>); 5] = [
         (&[("TraceParent", SENDER.as_bytes()), ("BAGGAGE", b"tenant=acme")], None),
         (
             &[("Traceparent", SENDER.as_bytes()), ("TRACEPARENT", OTHER_SENDER.as_bytes())],
