@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::time::{Duration, SystemTime};
 
-use futures::TryStreamExt;
+use futures_util::TryStreamExt;
 use libtest_mimic::Trial;
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::trace::FutureExt;
