@@ -7,15 +7,15 @@ pub mod async_nats_0_51;
 /// What the messages of Amazon's services have in common.
 #[cfg(any(feature = "aws-sdk-sns-1", feature = "aws-sdk-sqs-1", feature = "aws_lambda_events-1"))]
 mod aws;
+#[cfg(feature = "aws_lambda_events-1")]
+#[cfg_attr(docsrs, doc(cfg(feature = "aws_lambda_events-1")))]
+pub mod aws_lambda_events_1;
 #[cfg(feature = "aws-sdk-sns-1")]
 #[cfg_attr(docsrs, doc(cfg(feature = "aws-sdk-sns-1")))]
 pub mod aws_sdk_sns_1;
 #[cfg(feature = "aws-sdk-sqs-1")]
 #[cfg_attr(docsrs, doc(cfg(feature = "aws-sdk-sqs-1")))]
 pub mod aws_sdk_sqs_1;
-#[cfg(feature = "aws_lambda_events-1")]
-#[cfg_attr(docsrs, doc(cfg(feature = "aws_lambda_events-1")))]
-pub mod aws_lambda_events_1;
 #[cfg(feature = "cloudevents-sdk-0_9")]
 #[cfg_attr(docsrs, doc(cfg(feature = "cloudevents-sdk-0_9")))]
 pub mod cloudevents_sdk_0_9;
