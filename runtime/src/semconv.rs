@@ -118,13 +118,17 @@ pub(crate) mod link_role {
     pub(crate) const ATTEMPT: &str = "attempt";
 }
 
-/// Values of `messaging.system`: those of the conventions, and for what has no name there one of our own.
+/// Values of `messaging.system`: the conventions' own, and one for each system that they have none for.
 #[allow(dead_code)] // each but the first is used by the feature of its client
 pub(crate) mod system {
     pub(crate) const IN_PROCESS: &str = "in_process";
+    pub(crate) const AWS_SNS: &str = "aws.sns";
+    pub(crate) const AWS_SQS: &str = "aws_sqs";
+    pub(crate) const GCP_PUBSUB: &str = "gcp_pubsub";
     pub(crate) const KAFKA: &str = "kafka";
     pub(crate) const MQTT: &str = "mqtt";
     pub(crate) const NATS: &str = "nats";
+    pub(crate) const PULSAR: &str = "pulsar";
     pub(crate) const RABBITMQ: &str = "rabbitmq";
     pub(crate) const REDIS: &str = "redis";
 }
