@@ -468,10 +468,10 @@ fn a_megabyte_of_baggage_harms_nobody(address: &str) {
             let handling = async {
                 assert_eq!(baggage("k7").as_deref(), Some("v7"));
                 let mut headers = HeaderMap::new();
-                let send = |headers: &mut HeaderMap| {
+                let publish = |headers: &mut HeaderMap| {
                     client.publish_with_headers(forwarded.clone(), headers.clone(), "".into())
                 };
-                throughline::produce("forward").run(&mut headers, send).await
+                throughline::produce("forward").run(&mut headers, publish).await
             };
             throughline::consume("pack").continue_().run(&order, handling).await.expect("sent");
             let parcel = next(&mut parcels).await;

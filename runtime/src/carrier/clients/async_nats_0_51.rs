@@ -462,19 +462,19 @@ mod tests {
         let mut expected = given();
         expected.insert("traceparent", SENDER);
 
-        let build = PublishMessage::build().payload("lemon".into());
-        let mut built = build.clone().headers(given());
+        let empty = PublishMessage::build().payload("lemon".into());
+        let mut built = empty.clone().headers(given());
         built.set_header("traceparent", SENDER);
         assert_eq!(sender(&built).as_deref(), Some(SENDER));
         let sent = built.outbound_message("orders");
         assert_eq!((&*sent.payload, sent.headers.as_ref()), (&b"lemon"[..], Some(&expected)));
 
-        let mut to_a_stream = build.clone().headers(given()).outbound_message("orders");
+        let mut to_a_stream = empty.clone().headers(given()).outbound_message("orders");
         to_a_stream.set_header("traceparent", SENDER);
         assert_eq!(sender(&to_a_stream).as_deref(), Some(SENDER));
         assert_eq!(to_a_stream.headers.as_ref(), Some(&expected));
 
-        let mut outbound = message::OutboundMessage::from(build.outbound_message("orders"));
+        let mut outbound = message::OutboundMessage::from(empty.outbound_message("orders"));
         outbound.remove_header("traceparent");
         assert_eq!(outbound.headers, None);
         outbound.set_header("traceparent", SENDER);
@@ -494,8 +494,8 @@ mod tests {
         assert_eq!(notes(&headers), [true, true]);
         let mut built = PublishMessage::build();
         send(&mut built);
-        let sent = built.outbound_message("orders");
-        assert_eq!(sent.headers.as_ref().map(notes), Some([true, false]));
+        let stored = built.outbound_message("orders");
+        assert_eq!(stored.headers.as_ref().map(notes), Some([true, false]));
         let mut to_a_stream = PublishMessage::build().outbound_message("orders");
         let mut outbound: message::OutboundMessage =
             PublishMessage::build().outbound_message("orders").into();
