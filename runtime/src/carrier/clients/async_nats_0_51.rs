@@ -599,4 +599,13 @@ mod tests {
             .span("charge_card")
             .has_no_attribute("messaging.destination.temporary");
     }
+
+    #[test]
+    fn a_message_that_was_not_received_has_no_size_as_a_whole() {
+        let message = async_nats::Message { length: 0, ..received("orders.ada", None) };
+        handled(&message)
+            .span("charge_card")
+            .has_attribute("messaging.message.body.size", 5)
+            .has_no_attribute("messaging.message.envelope.size");
+    }
 }

@@ -257,6 +257,7 @@ mod tests {
         let mut written = properties(&[("baggage", "old=1")]);
         for no_character in ["a\0b", "a\u{7f}", "\u{fdd0}", "\u{ffff}", "\u{10fffe}"] {
             written.set_header("baggage", no_character);
+            assert_eq!(written, properties(&[]), "{no_character:?}");
         }
         written.set_header("a\nb", "c");
         written.set_header("too-long", &"x".repeat(65_536));
@@ -289,7 +290,10 @@ mod tests {
     #[test]
     fn a_publish_that_comes_again_is_at_least_the_second() {
         let again = Publish { dup: true, ..publish(None) };
-        handled(&again).span("store").has_attribute("throughline.message.attempt", 2);
+        handled(&again)
+            .span("store")
+            .has_attribute("messaging.system", "mqtt")
+            .has_attribute("throughline.message.attempt", 2);
     }
 
     #[test]
