@@ -2,33 +2,38 @@
 //! its tests ignored, with the reason; under `THROUGHLINE_REQUIRE_BROKERS=1` they fail.
 
 #[cfg(feature = "kafka")]
-mod kafka;
-#[cfg(feature = "mqtt")]
-mod mosquitto;
-#[cfg(feature = "nats")]
-mod nats;
-#[cfg(feature = "kafka")]
 mod python;
 
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial};
-#[cfg(not(all(feature = "kafka", feature = "mqtt", feature = "nats")))]
-use throughline_test_brokers::not_built;
+
+/// Each feature with the module that tests its client; of a feature that is off, the tests are told as
+/// not built.
+macro_rules! clients {
+    ($($feature:literal: $module:ident,)+) => {
+        $(#[cfg(feature = $feature)] mod $module;)+
+
+        fn trials() -> Vec<Trial> {
+            let mut trials = Vec::new();
+            $(
+                #[cfg(feature = $feature)]
+                trials.extend($module::trials());
+                #[cfg(not(feature = $feature))]
+                trials.push(throughline_test_brokers::not_built(stringify!($module), $feature));
+            )+
+            trials
+        }
+    };
+}
+
+clients! {
+    "aws": sqs,
+    "kafka": kafka,
+    "mqtt": mosquitto,
+    "nats": nats,
+}
 
 fn main() -> ExitCode {
-    let mut trials: Vec<Trial> = Vec::new();
-    #[cfg(feature = "kafka")]
-    trials.extend(kafka::trials());
-    #[cfg(not(feature = "kafka"))]
-    trials.push(not_built("kafka", "kafka"));
-    #[cfg(feature = "mqtt")]
-    trials.extend(mosquitto::trials());
-    #[cfg(not(feature = "mqtt"))]
-    trials.push(not_built("mosquitto", "mqtt"));
-    #[cfg(feature = "nats")]
-    trials.extend(nats::trials());
-    #[cfg(not(feature = "nats"))]
-    trials.push(not_built("nats", "nats"));
-    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+    libtest_mimic::run(&Arguments::from_args(), trials()).exit_code()
 }

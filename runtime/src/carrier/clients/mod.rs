@@ -1,12 +1,24 @@
 //! The message types of brokers' clients. Each has a cargo feature, named after the client's crate and
 //! its breaking version, and a module with a page on it and a complete example.
 
-#[cfg(feature = "async-nats-0_51")]
-#[cfg_attr(docsrs, doc(cfg(feature = "async-nats-0_51")))]
-pub mod async_nats_0_51;
-#[cfg(feature = "rdkafka-0_39")]
-#[cfg_attr(docsrs, doc(cfg(feature = "rdkafka-0_39")))]
-pub mod rdkafka_0_39;
-#[cfg(feature = "rumqttc-0_25")]
-#[cfg_attr(docsrs, doc(cfg(feature = "rumqttc-0_25")))]
-pub mod rumqttc_0_25;
+/// A client's module, under the feature of its name.
+macro_rules! clients {
+    ($($feature:literal: $module:ident,)+) => {$(
+        #[cfg(feature = $feature)]
+        #[cfg_attr(docsrs, doc(cfg(feature = $feature)))]
+        pub mod $module;
+    )+};
+}
+
+clients! {
+    "async-nats-0_51": async_nats_0_51,
+    "aws-sdk-sns-1": aws_sdk_sns_1,
+    "aws-sdk-sqs-1": aws_sdk_sqs_1,
+    "aws_lambda_events-1": aws_lambda_events_1,
+    "rdkafka-0_39": rdkafka_0_39,
+    "rumqttc-0_25": rumqttc_0_25,
+}
+
+/// What the messages of Amazon's services have in common.
+#[cfg(any(feature = "aws-sdk-sns-1", feature = "aws-sdk-sqs-1", feature = "aws_lambda_events-1"))]
+mod aws;
