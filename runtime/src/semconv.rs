@@ -118,10 +118,6 @@ pub(crate) mod link_role {
     pub(crate) const ATTEMPT: &str = "attempt";
 }
 
-/// Values of `messaging.system`: those of the conventions, and for what has no name there one of our own.
-/// Values of `messaging.system`: the conventions' own, and one for each system that they have none for.
-/// Values of `messaging.system`: of the conventions where they have one, else of our own.
-#[allow(dead_code)] // each but the first is used by the feature of its client
 /// Values of `messaging.system`: the conventions' own, or ours for what they have no name for.
 #[allow(dead_code)] // most belong to the feature of a client
 pub(crate) mod system {

@@ -132,9 +132,13 @@ impl Message for PublishProperties {
 }
 
 impl MessageMut for PublishProperties {
+    fn can_set_header(&self, name: &str, value: &str) -> bool {
+        is_allowed(name) && is_allowed(value)
+    }
+
     fn set_header(&mut self, name: &str, value: &str) {
         self.remove_header(name);
-        if is_allowed(name) && is_allowed(value) {
+        if self.can_set_header(name, value) {
             self.user_properties.push((name.to_owned(), value.to_owned()));
         }
     }
@@ -163,6 +167,10 @@ impl Message for Publish {
 }
 
 impl MessageMut for Publish {
+    fn can_set_header(&self, name: &str, value: &str) -> bool {
+        is_allowed(name) && is_allowed(value)
+    }
+
     fn set_header(&mut self, name: &str, value: &str) {
         self.properties.get_or_insert_default().set_header(name, value);
     }
