@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use opentelemetry::Context;
 use opentelemetry::baggage::{BaggageExt, KeyValueMetadata};
 use throughline::{HeaderReader, Message, MessageMut, Repeats, TraceContext, Traced};
@@ -127,6 +127,31 @@ fn http_headers_round_trip() {
     round_trips(&mut headers);
     assert_eq!(headers.len(), 4);
     assert_eq!(headers["content-type"], "text/plain");
+}
+
+#[test]
+fn http_requests_and_responses_round_trip_whatever_their_body() {
+    let mut request = Request::new(7);
+    round_trips(&mut request);
+    assert_eq!((request.headers().len(), *request.body()), (3, 7));
+    let mut response = Response::new("seven");
+    round_trips(&mut response);
+    assert_eq!((response.headers().len(), *response.body()), (3, "seven"));
+}
+
+#[test]
+fn http_headers_with_no_room_left_are_left_as_they_are() {
+    let mut full = HeaderMap::new();
+    for number in 0.. {
+        let name = HeaderName::try_from(format!("x-{number}")).expect("a name");
+        if full.try_insert(name, HeaderValue::from_static("1")).is_err() {
+            break;
+        }
+    }
+    let all = full.len();
+    context().write_to(&mut full);
+    assert_eq!(full.len(), all);
+    assert!(TraceContext::read_from(&full).is_empty());
 }
 
 #[test]

@@ -8,8 +8,6 @@ mod context;
 pub(crate) mod fact_values;
 mod facts;
 pub(crate) mod hops;
-#[cfg(feature = "http")]
-mod http;
 mod maps;
 mod message;
 mod notes;
