@@ -16,7 +16,8 @@
 //! The context is in the message's headers. NATS tells `Traceparent` from `traceparent`; here either is
 //! read, and what is written stands in place of every casing. Of a header with several values,
 //! different ones count as none, since NATS has no rule for them. A name or a value that the client
-//! would refuse is left out, and so is a value of more than 64 KiB.
+//! would refuse is left out, and so is a value of more than 64 KiB. Write into the message and not into its
+//! field `headers`, an `Option`: where that is `None` there is nothing to write into.
 //!
 //! # What each fact becomes
 //!

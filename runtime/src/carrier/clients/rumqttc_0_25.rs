@@ -29,7 +29,8 @@
 //! The context is in the user properties. Their names are read in any casing, and what is written stands in
 //! place of every casing. Of a property that is there several times, different values count as none, since
 //! MQTT has no rule for them. A name or a value that brokers close the connection for is left out: one
-//! with a control character or a non-character in it, or longer than 65 535 bytes.
+//! with a control character or a non-character in it, or longer than 65 535 bytes. Write into the `Publish`
+//! and not into its field `properties`, an `Option`: where that is `None` there is nothing to write into.
 //!
 //! # What each fact becomes
 //!
