@@ -15,11 +15,8 @@ use futures_util::{StreamExt, TryStreamExt};
 use libtest_mimic::Trial;
 use throughline::testing::{Capture, Span, Traces};
 use throughline::{TraceContext, async_consumer, async_producer};
-use throughline_test_brokers::{Server, in_time, unique};
+use throughline_test_brokers::{NATS, in_time, unique};
 use throughline_tests::{OTHER_SENDER, SENDER, baggage, in_both_worlds};
-
-const NATS: Server =
-    Server { name: "NATS", variable: "THROUGHLINE_NATS", usual_address: "127.0.0.1:4222" };
 
 pub(crate) fn trials() -> Vec<Trial> {
     NATS.trials(&[
