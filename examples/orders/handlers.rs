@@ -6,16 +6,16 @@ use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use throughline::{Traced, async_consumer};
+use throughline::async_consumer;
 use tokio::time::sleep;
 use tracing::info;
 
-use crate::order::Order;
+use crate::received::Received;
 
 /// The customer waits for this one, so it belongs to the trace of the request, however long the
 /// queue is.
 #[async_consumer(continue, destination = "orders", fields(order.id = %order.id))]
-pub async fn charge_card(order: &Traced<Order>) -> Result<(), PaymentError> {
+pub async fn charge_card(order: &Received) -> Result<(), PaymentError> {
     work(12).await;
     if order.card.is_declined() {
         return Err(PaymentError::Declined);
@@ -36,7 +36,7 @@ impl Stock {
         destination = "orders",
         fields(order.id = %order.id, order.items = order.items.len()),
     )]
-    pub async fn reserve(&self, order: &Traced<Order>) {
+    pub async fn reserve(&self, order: &Received) {
         work(4).await;
         let mut reserved = self.reserved.lock().unwrap_or_else(PoisonError::into_inner);
         for item in &order.items {
@@ -54,7 +54,7 @@ impl Stock {
 
 /// Nobody looks for the newsletter in the trace of an order.
 #[async_consumer(link, destination = "orders", fields(order.id = %order.id))]
-pub async fn send_newsletter(order: &Traced<Order>) {
+pub async fn send_newsletter(order: &Received) {
     work(2).await;
     // A log line belongs to the handler's span like any other.
     info!(customer = %order.customer, "newsletter sent");
@@ -62,15 +62,14 @@ pub async fn send_newsletter(order: &Traced<Order>) {
 
 /// Many orders at once. One span can't have many parents, so it links to every order of the batch.
 #[async_consumer(link, destination = "orders", fields(order.items = count_items(orders)))]
-pub async fn record_sales(orders: &[Traced<Order>]) {
+pub async fn record_sales(orders: &[Received]) {
     work(6).await;
     info!(orders = orders.len(), "sales recorded");
 }
 
-/// Runs after its message was acknowledged, and for as long as it likes: it owns the order, so that
-/// it can be spawned.
+/// Takes its time, so several are written at once: it owns the order, and can be spawned.
 #[async_consumer(link, destination = "orders", fields(order.id = %order.id))]
-pub async fn write_invoice(order: Traced<Order>) {
+pub async fn write_invoice(order: Received) {
     work(8).await;
     info!(customer = %order.customer, "invoice written");
 }
@@ -91,11 +90,16 @@ impl fmt::Display for PaymentError {
 
 impl std::error::Error for PaymentError {}
 
-fn count_items(orders: &[Traced<Order>]) -> usize {
+fn count_items(orders: &[Received]) -> usize {
     orders.iter().map(|order| order.items.len()).sum()
 }
 
-/// Stands for what a real handler would wait for: a bank, a database, a mail server.
+/// Stands for what a real handler would wait for: a bank, a database, a mail server. With
+/// `ORDERS_WORK_MS` set it takes as long as they do on a bad day, and says that it has begun.
 async fn work(milliseconds: u64) {
-    sleep(Duration::from_millis(milliseconds)).await;
+    let bad_day = std::env::var("ORDERS_WORK_MS").ok().and_then(|set| set.parse().ok());
+    if bad_day.is_some() {
+        info!("at work");
+    }
+    sleep(Duration::from_millis(bad_day.unwrap_or(milliseconds))).await;
 }

@@ -52,6 +52,11 @@ impl Order {
             None => Ok(()),
         }
     }
+
+    /// As it travels, where it leaves this process.
+    pub fn to_json(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("an order has text and numbers only")
+    }
 }
 
 impl Card {

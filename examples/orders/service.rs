@@ -16,41 +16,44 @@ use crate::topic::{Topic, Unavailable};
 use crate::{consumers, web};
 
 pub struct Service<T> {
-    address: SocketAddr,
     topic: Arc<T>,
+    web: Option<Web>,
     consumers: JoinSet<()>,
+}
+
+struct Web {
+    address: SocketAddr,
     server: JoinHandle<io::Result<()>>,
     stop: oneshot::Sender<()>,
 }
 
 impl<T: Topic> Service<T> {
-    /// Starts the consumers, then answers requests on `listener`: the first order finds them all.
+    /// Starts the consumers if there is a `stock`, then answers requests if there is a `listener`: the
+    /// first order finds them all.
     pub async fn start(
-        listener: TcpListener,
+        listener: Option<TcpListener>,
         topic: T,
-        stock: Arc<Stock>,
+        stock: Option<Arc<Stock>>,
     ) -> Result<Self, Failure> {
-        let address = listener.local_addr().map_err(Failure::Server)?;
         let topic = Arc::new(topic);
-        let consumers = consumers::start(&*topic, stock).await?;
-        let (stop, stopped) = oneshot::channel();
-        let server = axum::serve(listener, web::router(Arc::clone(&topic)))
-            .with_graceful_shutdown(async {
-                // A sender that was dropped stops the server as well.
-                let _ = stopped.await;
-            })
-            .into_future();
-        Ok(Self { address, topic, consumers, server: tokio::spawn(server), stop })
+        let consumers = match stock {
+            Some(stock) => consumers::start(&*topic, stock).await?,
+            None => JoinSet::new(),
+        };
+        let web = listener.map(|listener| Web::start(listener, &topic)).transpose();
+        Ok(Self { web: web.map_err(Failure::Server)?, topic, consumers })
     }
 
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    /// Where it answers requests, if it does.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.web.as_ref().map(|web| web.address)
     }
 
     /// Answers the requests that are under way, lets every handler finish, and then returns.
     pub async fn stop(mut self) -> Result<(), Failure> {
-        let _ = self.stop.send(());
-        self.server.await.unwrap_or_else(|error| Err(error.into())).map_err(Failure::Server)?;
+        if let Some(web) = self.web {
+            web.stop().await.map_err(Failure::Server)?;
+        }
         self.topic.close();
         while let Some(ended) = self.consumers.join_next().await {
             ended.map_err(Failure::Consumer)?;
@@ -59,6 +62,25 @@ impl<T: Topic> Service<T> {
             0 => Ok(()),
             count => Err(Failure::Unacknowledged(count)),
         }
+    }
+}
+
+impl Web {
+    fn start<T: Topic>(listener: TcpListener, topic: &Arc<T>) -> io::Result<Self> {
+        let address = listener.local_addr()?;
+        let (stop, stopped) = oneshot::channel();
+        let server = axum::serve(listener, web::router(Arc::clone(topic)))
+            .with_graceful_shutdown(async {
+                // A sender that was dropped stops the server as well.
+                let _ = stopped.await;
+            })
+            .into_future();
+        Ok(Self { address, server: tokio::spawn(server), stop })
+    }
+
+    async fn stop(self) -> io::Result<()> {
+        let _ = self.stop.send(());
+        self.server.await.unwrap_or_else(|error| Err(error.into()))
     }
 }
 

@@ -4,17 +4,17 @@ use std::sync::Arc;
 
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
-use throughline::Traced;
 use throughline::testing::{Span, Traces};
 use tokio::net::TcpListener;
 use tracing::subscriber::DefaultGuard;
 
+use crate::brokers::in_process::InProcess;
 use crate::customers;
 use crate::handlers::Stock;
 use crate::order::Order;
 use crate::service::Service;
 use crate::telemetry::Telemetry;
-use crate::topic::{InProcess, Topic, Unavailable};
+use crate::topic::{Topic, Unavailable};
 
 #[tokio::test]
 async fn an_order_is_one_story_with_its_payment_and_the_others_tell_their_own() {
@@ -126,11 +126,11 @@ async fn a_batch_links_to_each_of_its_orders() {
 #[tokio::test]
 async fn an_order_that_one_group_can_not_get_goes_to_none() {
     let topic = InProcess::new();
-    let mut payments = topic.subscribe("payments").await.unwrap();
-    drop(topic.subscribe("stock").await.unwrap());
+    let mut payments = topic.subscribe("payments", 1).await.unwrap();
+    drop(topic.subscribe("stock", 1).await.unwrap());
 
     let order: Order = serde_json::from_value(order("A-7")).unwrap();
-    let sent = topic.send(Traced::new(order)).await;
+    let sent = topic.send(order).await;
 
     assert_eq!(sent, Err(Unavailable::ConsumerGone("stock")));
     assert_eq!(topic.unacknowledged(), 0);
@@ -154,7 +154,9 @@ impl Shop {
         let subscriber = tracing::subscriber::set_default(telemetry.subscriber());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let stock = Arc::new(Stock::default());
-        let service = Service::start(listener, InProcess::new(), Arc::clone(&stock)).await.unwrap();
+        let service = Service::start(Some(listener), InProcess::new(), Some(Arc::clone(&stock)))
+            .await
+            .unwrap();
         let client = customers::client().unwrap();
         Self { service, stock, client, telemetry, _subscriber: subscriber }
     }
@@ -164,7 +166,7 @@ impl Shop {
     }
 
     async fn place_text(&self, order: String) -> (StatusCode, Value) {
-        customers::place(&self.client, self.service.address(), order).await.unwrap()
+        customers::place(&self.client, self.service.address().unwrap(), order).await.unwrap()
     }
 
     async fn close(self) -> Traces {

@@ -10,11 +10,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 use serde_json::json;
-use throughline::Traced;
 use tracing::{Instrument, field, info_span};
 
 use crate::order::{BadOrder, Order};
-use crate::topic::{self, Topic, Unavailable};
+use crate::topic::{Topic, Unavailable};
 
 pub fn router<T: Topic>(topic: Arc<T>) -> Router {
     Router::new()
@@ -30,7 +29,7 @@ async fn place_order<T: Topic>(
     let Json(order) = order?;
     order.check()?;
     let accepted = json!({ "accepted": order.id });
-    topic::publish(&*topic, Traced::new(order)).await?;
+    topic.send(order).await?;
     Ok((StatusCode::ACCEPTED, Json(accepted)).into_response())
 }
 

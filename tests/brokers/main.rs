@@ -7,9 +7,11 @@ mod kafka;
 mod mosquitto;
 #[cfg(feature = "nats")]
 mod nats;
+#[cfg(feature = "orders")]
+mod orders;
 #[cfg(feature = "postgresql")]
 mod postgresql;
-#[cfg(any(feature = "kafka", feature = "rabbitmq"))]
+#[cfg(any(feature = "kafka", feature = "orders", feature = "rabbitmq"))]
 mod python;
 #[cfg(feature = "rabbitmq")]
 mod rabbitmq;
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
         kafka: "kafka",
         mosquitto: "mqtt",
         nats: "nats",
+        orders: "orders",
         postgresql: "postgresql",
         rabbitmq: "rabbitmq",
         redis: "redis",

@@ -61,6 +61,16 @@ impl Python {
         Ok(Self { interpreter })
     }
 
+    /// Where a package's files are.
+    pub(crate) fn folder_of(&self, package: &str) -> PathBuf {
+        let find = format!(
+            "import importlib.util, os; print(os.path.dirname(importlib.util.find_spec('{package}').origin))"
+        );
+        let found = Command::new(&self.interpreter).args(["-c", &find]).output();
+        let found = found.expect("Python is there").stdout;
+        PathBuf::from(String::from_utf8_lossy(&found).trim())
+    }
+
     /// Starts the script `interop/{script}`.
     pub(crate) fn start(&self, script: &str, arguments: &[&str]) -> Script {
         let mut process = Command::new(&self.interpreter)

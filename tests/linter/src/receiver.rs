@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -15,7 +15,7 @@ use opentelemetry_proto::tonic::metrics::v1::ResourceMetrics;
 use opentelemetry_proto::tonic::trace::v1::ResourceSpans;
 use prost::Message;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 /// What was received.
@@ -41,7 +41,7 @@ impl Received {
     }
 }
 
-type Shared = Arc<Mutex<Received>>;
+type Shared = Arc<watch::Sender<Received>>;
 
 /// A receiver of OTLP in protobuf at a port that nobody else uses.
 ///
@@ -96,7 +96,14 @@ impl Receiver {
     pub async fn stop(self) -> io::Result<Received> {
         let _ = self.stop.send(());
         self.server.await.map_err(io::Error::other)??;
-        Ok(std::mem::take(&mut *self.received.lock().unwrap_or_else(PoisonError::into_inner)))
+        Ok(self.received.send_replace(Received::default()))
+    }
+
+    /// Waits until enough was received, and gives what was received by then.
+    pub async fn until(&self, is_enough: impl FnMut(&Received) -> bool) -> Received {
+        let mut received = self.received.subscribe();
+        // The sender lives as long as we do.
+        received.wait_for(is_enough).await.map_or_else(|_| Received::default(), |it| it.clone())
     }
 }
 
@@ -104,8 +111,7 @@ async fn receive_spans(State(received): State<Shared>, body: Bytes) -> StatusCod
     let Ok(request) = ExportTraceServiceRequest::decode(body) else {
         return StatusCode::BAD_REQUEST;
     };
-    let mut received = received.lock().unwrap_or_else(PoisonError::into_inner);
-    received.spans.extend(request.resource_spans);
+    received.send_modify(|received| received.spans.extend(request.resource_spans));
     StatusCode::OK
 }
 
@@ -113,7 +119,6 @@ async fn receive_metrics(State(received): State<Shared>, body: Bytes) -> StatusC
     let Ok(request) = ExportMetricsServiceRequest::decode(body) else {
         return StatusCode::BAD_REQUEST;
     };
-    let mut received = received.lock().unwrap_or_else(PoisonError::into_inner);
-    received.metrics.extend(request.resource_metrics);
+    received.send_modify(|received| received.metrics.extend(request.resource_metrics));
     StatusCode::OK
 }

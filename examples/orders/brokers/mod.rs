@@ -1,0 +1,58 @@
+//! The brokers that the service runs on: one in this process, and a file for each real one.
+
+pub mod in_process;
+#[cfg(feature = "kafka")]
+pub mod kafka;
+#[cfg(feature = "mqtt")]
+pub mod mqtt;
+#[cfg(feature = "nats")]
+pub mod nats;
+#[cfg(feature = "rabbitmq")]
+pub mod rabbitmq;
+#[cfg(feature = "redis")]
+pub mod redis;
+mod supply;
+
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+pub use supply::{Inbox, Supply};
+
+/// How long a customer waits for a broker at most.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Where a topic is.
+#[derive(Debug, Clone)]
+pub struct Place {
+    pub url: String,
+    /// What the broker calls it. In the traces it is `orders` always.
+    pub topic: String,
+    /// How long a worker may have an order before it goes to another one, where the broker does not see
+    /// by the connection that a worker is gone. A handler must not take longer.
+    pub redeliver_after: Duration,
+}
+
+/// Why an order may not have been published.
+#[derive(Debug)]
+enum NotPublished {
+    NoAnswer,
+    Refused(String),
+    Failed(Box<dyn Error + Send + Sync>),
+}
+
+impl<E: Error + Send + Sync + 'static> From<E> for NotPublished {
+    fn from(error: E) -> Self {
+        NotPublished::Failed(Box::new(error))
+    }
+}
+
+impl fmt::Display for NotPublished {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NotPublished::NoAnswer => write!(f, "it did not answer within {PATIENCE:?}"),
+            NotPublished::Refused(why) => write!(f, "it refused the order: {why}"),
+            NotPublished::Failed(error) => error.fmt(f),
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! The example service `orders` with its web and its worker as processes of their own and a broker between
+//! them: a worker is killed, a broker is restarted, and no order is lost.
+
+#[cfg(feature = "kafka")]
+mod cluster;
+mod collector;
+mod own_server;
+mod shop;
+mod story;
+
+use std::future::Future;
+use std::time::Duration;
+
+use libtest_mimic::Trial;
+use throughline_test_brokers::{MOSQUITTO, NATS, RABBITMQ, REDIS, Server, trial, unique};
+use tokio::time::timeout;
+
+use own_server::{Kind, OwnServer};
+use shop::Shop;
+use story::Story;
+
+/// How long anything that is waited for may take.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// The tests of the example.
+pub(crate) fn trials() -> Vec<Trial> {
+    let killed = [
+        on_a_server("nats", NATS, "nats", Some(2)),
+        on_a_server("rabbitmq", RABBITMQ, "amqp", Some(2)),
+        on_a_server("redis", REDIS, "redis", Some(2)),
+        on_a_server("mqtt", MOSQUITTO, "mqtt", Some(2)),
+    ];
+    let restarted = [Kind::Nats, Kind::RabbitMq, Kind::Redis, Kind::Mosquitto].map(|kind| {
+        let name = format!("orders::a_restarted_broker_loses_no_order_on_{}", kind.scheme());
+        let test = move || {
+            run(async { a_restarted_broker_loses_no_order(OwnServer::start(kind).await).await });
+        };
+        trial(name, kind.missing(), test)
+    });
+    #[cfg_attr(not(feature = "kafka"), expect(unused_mut, reason = "Kafka's is added"))]
+    let mut all: Vec<_> = killed.into_iter().chain(restarted).chain(collector::trials()).collect();
+    #[cfg(feature = "kafka")]
+    all.extend(cluster::trials());
+    all
+}
+
+/// `attempt` is what the second one is called by the broker.
+fn on_a_server(broker: &str, server: Server, scheme: &str, attempt: Option<u64>) -> Trial {
+    let url = format!("{scheme}://{}", server.address());
+    let name = format!("orders::a_killed_worker_loses_no_order_on_{broker}");
+    trial(name, server.missing(), move || run(a_killed_worker_loses_no_order(url, attempt)))
+}
+
+fn run(test: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let in_time = async { timeout(4 * PATIENCE, test).await.expect("in time") };
+    runtime.expect("a runtime").block_on(in_time);
+}
+
+/// Payment, reservation, newsletter, invoice and the sales.
+const HANDLERS: usize = 5;
+
+async fn a_killed_worker_loses_no_order(url: String, attempt: Option<u64>) {
+    let shop = Shop::on(&url, &unique("orders")).await;
+    // It does not get any further: it will be killed in the middle of every handler.
+    let mut slow = shop.worker(Some(PATIENCE * 100)).await;
+    let web = shop.web().await;
+    web.place("A-1").await;
+    slow.until_said("at work", HANDLERS).await;
+    web.place("A-2").await;
+    slow.kill().await;
+    web.place("A-3").await;
+    let worker = shop.worker(None).await;
+
+    let story = shop.story_of(&["A-1", "A-2", "A-3"]).await;
+    for order in ["A-1", "A-2", "A-3"] {
+        story.assert_is_joined(order);
+    }
+    match attempt {
+        Some(attempt) => story.assert_every_handler_made_attempt("A-1", attempt),
+        None => story.assert_nobody_counts_attempts("A-1"),
+    }
+    worker.stop().await;
+    web.stop().await;
+}
+
+/// A broker that can be stopped, and started again with what it had.
+trait Restarted {
+    fn url(&self) -> String;
+    async fn stop(&mut self);
+    async fn start_again(&mut self);
+}
+
+async fn a_restarted_broker_loses_no_order(mut server: impl Restarted) {
+    let shop = Shop::on(&server.url(), "orders").await;
+    let mut worker = shop.worker(Some(Duration::from_millis(300))).await;
+    let web = shop.web().await;
+    web.place("A-1").await;
+    web.place("A-2").await;
+    web.place("A-3").await;
+    worker.until_said("at work", 1).await;
+    server.stop().await;
+    web.is_refused("B-1").await;
+    server.start_again().await;
+    web.place_in_the_end("A-4").await;
+
+    let story = shop.story_of(&["A-1", "A-2", "A-3", "A-4"]).await;
+    for order in ["A-1", "A-2", "A-3", "A-4"] {
+        story.assert_is_joined(order);
+    }
+    worker.stop().await;
+    web.stop().await;
+}

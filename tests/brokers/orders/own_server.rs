@@ -1,0 +1,164 @@
+//! Brokers that a test starts for itself, since it stops them in between.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use throughline_test_brokers::unique;
+use tokio::net::TcpStream;
+use tokio::process::Child;
+use tokio::time::{sleep, timeout};
+
+use super::{PATIENCE, Restarted};
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Kind {
+    Mosquitto,
+    Nats,
+    RabbitMq,
+    Redis,
+}
+
+impl Kind {
+    pub(crate) fn scheme(self) -> &'static str {
+        match self {
+            Kind::Mosquitto => "mqtt",
+            Kind::Nats => "nats",
+            Kind::RabbitMq => "amqp",
+            Kind::Redis => "redis",
+        }
+    }
+
+    fn program(self) -> &'static str {
+        match self {
+            Kind::Mosquitto => "mosquitto",
+            Kind::Nats => "nats-server",
+            // The one in the path changes the user first.
+            Kind::RabbitMq => "/usr/lib/rabbitmq/bin/rabbitmq-server",
+            Kind::Redis => "redis-server",
+        }
+    }
+
+    /// Why it can't be started here, if it can't.
+    pub(crate) fn missing(self) -> Option<String> {
+        let program = self.program();
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let is_there = std::env::split_paths(&path).any(|folder| folder.join(program).is_file());
+        (!is_there).then(|| format!("no {program} to be started"))
+    }
+
+    /// It keeps what it has in the folder.
+    fn command(self, port: u16, folder: &Path) -> Command {
+        let mut command = Command::new(self.program());
+        let port_as_text = port.to_string();
+        match self {
+            Kind::Mosquitto => {
+                let settings = format!(
+                    "listener {port} 127.0.0.1\nallow_anonymous true\nuser root\n\
+                     persistence true\npersistence_location {}/\n",
+                    folder.display(),
+                );
+                let file = folder.join("mosquitto.conf");
+                fs::write(&file, settings).expect("a file");
+                command.arg("-c").arg(file)
+            }
+            Kind::Nats => {
+                command.args(["-a", "127.0.0.1", "-p", &port_as_text, "-js", "-sd"]).arg(folder)
+            }
+            Kind::RabbitMq => {
+                let node = format!("orders-{port}@localhost");
+                let [data, log] = ["mnesia", "log"].map(|it| folder.join(it));
+                let distribution = free_port().to_string();
+                fs::write(folder.join("plugins"), "[].").expect("a file");
+                command
+                    .env("RABBITMQ_NODENAME", node)
+                    .env("RABBITMQ_NODE_IP_ADDRESS", "127.0.0.1")
+                    .env("RABBITMQ_NODE_PORT", &port_as_text)
+                    .env("RABBITMQ_DIST_PORT", distribution)
+                    .env("RABBITMQ_MNESIA_BASE", data)
+                    .env("RABBITMQ_LOG_BASE", log)
+                    .env("RABBITMQ_ENABLED_PLUGINS_FILE", folder.join("plugins"))
+                    .env("HOME", folder)
+            }
+            Kind::Redis => command
+                .args(["--bind", "127.0.0.1", "--port", &port_as_text, "--save", "", "--dir"])
+                .arg(folder)
+                .args(["--appendonly", "yes", "--appendfsync", "always"]),
+        };
+        command
+    }
+}
+
+/// A server at a port that nobody else uses. It ends with its test, and so does what it has kept.
+pub(crate) struct OwnServer {
+    kind: Kind,
+    port: u16,
+    folder: PathBuf,
+    process: Child,
+}
+
+impl OwnServer {
+    pub(crate) async fn start(kind: Kind) -> Self {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(unique(kind.scheme()));
+        fs::create_dir_all(&folder).expect("a folder");
+        let port = free_port();
+        let process = spawn(kind, port, &folder);
+        let server = Self { kind, port, folder, process };
+        server.is_ready().await;
+        server
+    }
+
+    async fn is_ready(&self) {
+        let connected = async {
+            while TcpStream::connect(("127.0.0.1", self.port)).await.is_err() {
+                sleep(Duration::from_millis(20)).await;
+            }
+        };
+        timeout(PATIENCE, connected).await.expect("the server is ready in time");
+    }
+}
+
+impl Restarted for OwnServer {
+    fn url(&self) -> String {
+        format!("{}://127.0.0.1:{}", self.kind.scheme(), self.port)
+    }
+
+    /// Mosquitto is told to stop: it writes down what it has when it ends. The others are killed.
+    async fn stop(&mut self) {
+        if let Kind::Mosquitto = self.kind {
+            let id = self.process.id().expect("it runs").to_string();
+            let told = Command::new("kill").args(["-TERM", &id]).status();
+            assert!(told.is_ok_and(|it| it.success()), "it can't be told");
+        } else {
+            self.process.start_kill().expect("it runs");
+        }
+        timeout(PATIENCE, self.process.wait()).await.expect("in time").expect("it has run");
+    }
+
+    /// At the same port, with what it had.
+    async fn start_again(&mut self) {
+        self.process = spawn(self.kind, self.port, &self.folder);
+        self.is_ready().await;
+    }
+}
+
+impl Drop for OwnServer {
+    fn drop(&mut self) {
+        let _ = self.process.start_kill();
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn spawn(kind: Kind, port: u16, folder: &Path) -> Child {
+    let mut command = kind.command(port, folder);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut command = tokio::process::Command::from(command);
+    command.kill_on_drop(true).spawn().expect("it can be started")
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("it has one").port()
+}

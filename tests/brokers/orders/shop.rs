@@ -1,0 +1,199 @@
+//! The processes of the service, their customer, and where they send their spans.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use reqwest::{Client, StatusCode};
+use serde_json::{Value, json};
+use throughline_test_linter::Receiver;
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::process::Child;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::time::{sleep, timeout};
+
+use super::{PATIENCE, Story};
+
+/// A topic of a broker, and who is told of what happens there.
+pub(crate) struct Shop {
+    url: String,
+    topic: String,
+    receiver: Receiver,
+}
+
+impl Shop {
+    pub(crate) async fn on(url: &str, topic: &str) -> Self {
+        let receiver = Receiver::start().await.expect("a port");
+        Self { url: url.to_owned(), topic: topic.to_owned(), receiver }
+    }
+
+    /// A worker that has all its subscriptions. What each handler has to do takes it as long as `work`.
+    pub(crate) async fn worker(&self, work: Option<Duration>) -> Process {
+        let work = work.map(|work| ("ORDERS_WORK_MS", work.as_millis().to_string()));
+        let mut worker = self.start(&["--role", "worker"], work);
+        worker.until_said("handling orders", 1).await;
+        worker
+    }
+
+    pub(crate) async fn web(&self) -> Web {
+        Web::of(self.start(&["--role", "web", "--listen", "127.0.0.1:0"], None)).await
+    }
+
+    fn start(&self, role: &[&str], environment: Option<(&str, String)>) -> Process {
+        let mut orders = Command::new(example());
+        orders.args(["--broker", &self.url, "--topic", &self.topic]).args(role);
+        // Sooner than by default, since we wait for it.
+        orders.args(["--redeliver-after", "3"]).env("OTEL_BSP_SCHEDULE_DELAY", "100");
+        orders.env("OTEL_EXPORTER_OTLP_ENDPOINT", self.receiver.endpoint()).envs(environment);
+        Process::start(orders)
+    }
+
+    /// Waits until each of these was handled by everybody, and the broker knows.
+    pub(crate) async fn story_of(&self, orders: &[&str]) -> Story {
+        let is_told = |story: Story| orders.iter().all(|order| story.is_told(order));
+        let told = self.receiver.until(|received| is_told(Story::of(received)));
+        match timeout(PATIENCE, told).await {
+            Ok(received) => Story::of(&received),
+            Err(_) => {
+                let received = self.receiver.until(|_| true).await;
+                panic!("orders are lost; what is known of {orders:?}:\n{}", Story::of(&received));
+            }
+        }
+    }
+}
+
+/// The web server, as its customers see it.
+pub(crate) struct Web {
+    process: Process,
+    orders: String,
+    customer: Client,
+}
+
+impl Web {
+    pub(crate) async fn of(mut process: Process) -> Self {
+        let said = process.until_said("listening on ", 1).await;
+        let orders = said.trim_start_matches("listening on ").split(',').next().unwrap_or_default();
+        let customer = Client::builder().no_proxy().build().expect("a client");
+        Self { orders: orders.to_owned(), customer, process }
+    }
+
+    /// Places an order, which is accepted.
+    pub(crate) async fn place(&self, id: &str) {
+        assert_eq!(self.try_to_place(id).await, (StatusCode::ACCEPTED, json!({ "accepted": id })));
+    }
+
+    /// Places an order that can't be published now.
+    pub(crate) async fn is_refused(&self, id: &str) {
+        let (status, answer) = self.try_to_place(id).await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{answer}");
+    }
+
+    /// Places an order as often as it takes.
+    pub(crate) async fn place_in_the_end(&self, id: &str) {
+        let placed = async {
+            while self.try_to_place(id).await.0 != StatusCode::ACCEPTED {
+                sleep(Duration::from_millis(100)).await;
+            }
+        };
+        timeout(PATIENCE, placed).await.expect("it is accepted in the end");
+    }
+
+    async fn try_to_place(&self, id: &str) -> (StatusCode, Value) {
+        let order = json!({
+            "id": id, "customer": "Ada", "card": "4000000000000001",
+            "items": [{ "sku": "tea", "quantity": 2 }],
+        });
+        let answer = self.customer.post(&self.orders).json(&order).send().await;
+        let answer = answer.expect("the web is up");
+        (answer.status(), answer.json().await.expect("it answers in JSON"))
+    }
+
+    pub(crate) async fn stop(self) {
+        self.process.stop().await;
+    }
+}
+
+/// A process of the service. It is killed where its test ends before it.
+pub(crate) struct Process {
+    child: Child,
+    lines: UnboundedReceiver<String>,
+    said: Vec<String>,
+}
+
+impl Process {
+    pub(crate) fn start(mut command: Command) -> Self {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = tokio::process::Command::from(command)
+            .kill_on_drop(true)
+            .spawn()
+            .expect("the example is built");
+        let (sender, lines) = unbounded_channel();
+        send_lines(child.stdout.take().expect("it is piped"), sender.clone());
+        send_lines(child.stderr.take().expect("it is piped"), sender);
+        Self { child, lines, said: Vec::new() }
+    }
+
+    /// Waits until so many lines with `words` in them have come from now on, and gives the last.
+    pub(crate) async fn until_said(&mut self, words: &str, times: usize) -> String {
+        let mut left = times;
+        while let Ok(Some(line)) = timeout(PATIENCE, self.lines.recv()).await {
+            left -= usize::from(line.contains(words));
+            self.said.push(line.clone());
+            if left == 0 {
+                return line;
+            }
+        }
+        panic!("it did not say `{words}` {times} times, but:\n{}", self.said.join("\n"));
+    }
+
+    /// As if its machine were gone.
+    pub(crate) async fn kill(mut self) {
+        self.child.kill().await.expect("it runs");
+    }
+
+    /// Tells it to stop, which it must do well.
+    pub(crate) async fn stop(mut self) {
+        let id = self.child.id().expect("it runs").to_string();
+        let told = Command::new("kill").args(["-TERM", &id]).status();
+        assert!(told.is_ok_and(|it| it.success()), "it can't be told");
+        let ended = timeout(PATIENCE, self.child.wait()).await.expect("in time");
+        while let Some(line) = self.lines.recv().await {
+            self.said.push(line);
+        }
+        assert!(ended.is_ok_and(|it| it.success()), "it failed:\n{}", self.said.join("\n"));
+    }
+}
+
+fn send_lines(output: impl AsyncRead + Send + Unpin + 'static, sender: UnboundedSender<String>) {
+    tokio::spawn(async move {
+        let mut lines = BufReader::new(output).lines();
+        while let Ok(Some(line)) = lines.next_line().await {
+            let _ = sender.send(line);
+        }
+    });
+}
+
+/// The example, which is built with the first test that needs it.
+pub(crate) fn example() -> PathBuf {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(build).clone()
+}
+
+fn build() -> PathBuf {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--package", "throughline-examples", "--example", "orders"]);
+    cargo.args(["--quiet", "--message-format", "json", "--manifest-path"]);
+    cargo.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/Cargo.toml"));
+    if cfg!(feature = "kafka") {
+        cargo.args(["--features", "kafka"]);
+    }
+    let built = cargo.stderr(Stdio::inherit()).output().expect("cargo is there");
+    let lines = String::from_utf8_lossy(&built.stdout).into_owned();
+    let messages = lines.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let executable = |message: Value| {
+        let is_it = message["target"]["name"] == "orders";
+        message["executable"].as_str().filter(|_| is_it).map(PathBuf::from)
+    };
+    messages.filter_map(executable).next().expect("the example can be built")
+}
