@@ -382,12 +382,14 @@ fn baggage_of_any_text_survives() {
 
 #[test]
 fn baggage_that_cannot_be_read_in_part_keeps_the_rest() {
-    let read = baggage_of(&[("baggage", "good=1,, nothing ,bad=%FF,=empty, spaced = 2 ,zero=")]);
+    let read =
+        baggage_of(&[("baggage", "good=1,, nothing ,odd=%FF,b\"d=1,=empty, spaced = 2 ,zero=")]);
     assert_eq!(read.get("good").map(String::as_str), Some("1"));
     assert_eq!(read.get("spaced").map(String::as_str), Some("2"));
     assert_eq!(read.get("zero").map(String::as_str), Some(""));
-    assert!(!read.contains_key("bad"), "{read:?}");
-    assert!(!read.contains_key(""), "{read:?}");
+    // W3C Baggage, "value": what is no UTF-8 is replaced by U+FFFD.
+    assert_eq!(read.get("odd").map(String::as_str), Some("%EF%BF%BD"));
+    assert_eq!(read.len(), 4, "{read:?}");
 }
 
 #[test]
@@ -487,4 +489,62 @@ fn a_last_header_that_is_not_utf_8_counts_as_none_where_the_last_counts() {
 fn a_state_that_cannot_be_read_costs_the_state_and_not_the_context() {
     let headers = [("traceparent", SENT), ("tracestate", "no equals sign")];
     assert_eq!(TraceContext::read_from(&headers), bare_context());
+}
+
+/// A message of a protocol that allows so many headers and no more.
+#[derive(Debug, Clone, Message, MessageMut)]
+struct Narrow {
+    #[message(headers)]
+    headers: AtMost,
+}
+
+#[derive(Debug, Clone)]
+struct AtMost {
+    count: usize,
+    headers: BTreeMap<String, String>,
+}
+
+impl Message for AtMost {
+    fn headers<'m>(&'m self, reader: &mut HeaderReader<'m>) {
+        self.headers.headers(reader);
+    }
+}
+
+impl MessageMut for AtMost {
+    fn set_header(&mut self, name: &str, value: &str) {
+        self.headers.set_header(name, value);
+        assert!(self.headers.len() <= self.count, "{self:?}");
+    }
+
+    fn remove_header(&mut self, name: &str) {
+        self.headers.remove_header(name);
+    }
+
+    fn can_set_header(&self, _: &str, _: &str) -> bool {
+        self.headers.len() < self.count
+    }
+}
+
+#[test]
+fn what_a_message_has_no_room_for_is_left_out_by_its_worth() {
+    let order = ["traceparent", "throughline-break", "tracestate", "baggage", "throughline-sent"];
+    let own = [("baggage".to_owned(), "old=1".to_owned()), ("tenant".to_owned(), "a".to_owned())];
+    for room in 0..=order.len() {
+        let headers = AtMost { count: room + 1, headers: BTreeMap::from(own.clone()) };
+        let mut message = [Some(Box::new(Narrow { headers }))];
+        let [narrow] = &mut message;
+        let span = throughline::produce("schedule")
+            .existing(throughline::Existing::Replace)
+            .new_trace(true);
+        let mut parent = throughline::consume("handle").continue_().start(&context());
+        parent.run_sync(|| span.run_sync(narrow, |_| ()));
+        parent.finish(throughline::Outcome::ok());
+
+        let [Some(narrow)] = message else { unreachable!() };
+        let mut expected: Vec<&str> = order[..room].to_vec();
+        expected.push("tenant");
+        expected.sort_unstable();
+        assert!(narrow.headers.headers.keys().eq(expected), "{room}: {narrow:?}");
+        assert_ne!(narrow.headers.headers.get("baggage").map(String::as_str), Some("old=1"));
+    }
 }

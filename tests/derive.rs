@@ -697,3 +697,56 @@ fn a_macro_can_declare_the_type() {
             .has_attribute("throughline.message.attempt", 2);
     });
 }
+
+// What the clients of Kafka and RabbitMQ know besides.
+
+#[derive(Message)]
+#[message(system = "kafka", varying_destination = "orders.4711", consumer_group = "billing")]
+struct Delivered {
+    #[message(headers)]
+    headers: Headers,
+    #[message(partition)]
+    partition: i32,
+    #[message(subscription)]
+    subscription: &'static str,
+    #[message(client_id)]
+    client: Option<&'static str>,
+    #[message(envelope_size)]
+    size: u64,
+    #[message(kafka_key)]
+    key: Option<&'static str>,
+    #[message(kafka_offset)]
+    offset: i64,
+    #[message(rabbitmq_routing_key)]
+    routing_key: &'static str,
+    #[message(rabbitmq_delivery_tag)]
+    tag: u64,
+}
+
+#[test]
+fn what_only_some_systems_know_is_told_as_well() {
+    let delivered = Delivered {
+        headers: from(SENDER),
+        partition: 3,
+        subscription: "all-orders",
+        client: Some("billing-1"),
+        size: 99,
+        key: None,
+        offset: 42,
+        routing_key: "orders.eu",
+        tag: 5,
+    };
+    told(&delivered, |span| {
+        assert_eq!(span.name(), "handler");
+        span.has_attribute("messaging.destination.name", "orders.4711")
+            .has_attribute("messaging.consumer.group.name", "billing")
+            .has_attribute("messaging.destination.partition.id", "3")
+            .has_attribute("messaging.destination.subscription.name", "all-orders")
+            .has_attribute("messaging.client.id", "billing-1")
+            .has_attribute("messaging.message.envelope.size", 99)
+            .has_no_attribute("messaging.kafka.message.key")
+            .has_attribute("messaging.kafka.offset", 42)
+            .has_attribute("messaging.rabbitmq.destination.routing_key", "orders.eu")
+            .has_attribute("messaging.rabbitmq.message.delivery_tag", 5);
+    });
+}

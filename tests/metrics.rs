@@ -144,10 +144,16 @@ fn seconds(span: Span<'_>) -> f64 {
 struct Record {
     headers: Headers,
     template: Option<&'static str>,
+    partition: Option<&'static str>,
     sent: Option<SystemTime>,
 }
 
 impl Record {
+    fn unsent(&self) -> Self {
+        let Self { template, partition, sent, .. } = *self;
+        Self { headers: Headers::new(), template, partition, sent }
+    }
+
     fn sent_ago(seconds: u64) -> Self {
         let sent = SystemTime::now() - Duration::from_secs(seconds);
         Self { headers: from(SENDER), sent: Some(sent), ..Self::default() }
@@ -164,6 +170,9 @@ impl Message for Record {
         facts.body_size(12);
         if let Some(template) = self.template {
             facts.destination_template(template);
+        }
+        if let Some(partition) = self.partition {
+            facts.partition(partition).subscription("all-orders");
         }
         if let Some(sent) = self.sent {
             facts.sent_at(sent);
@@ -510,8 +519,13 @@ fn declared(metric: &str) -> (BTreeMap<&'static str, &'static str>, Vec<&'static
 fn the_registry_declares_what_is_ours() {
     let (_, metrics) = measure(Capture::new(), || {
         let template = Some("orders.{customer}");
-        let batch = [1, 2].map(|seconds| Record { template, ..Record::sent_ago(seconds) });
+        let batch = [1, 2].map(|seconds| Record {
+            template,
+            partition: Some("3"),
+            ..Record::sent_ago(seconds)
+        });
         let handler = || throughline::consume("h").relation(Relation::CONTINUE).max_links(0);
+        let handler = || handler().consumer_group("billing").server("broker:9092");
         for handler in [handler(), handler().destination("orders")] {
             handler.start(&batch).finish(Outcome::error("Refused"));
         }
@@ -699,4 +713,47 @@ fn a_provider_that_is_replaced_gets_no_more_and_one_without_measures_nothing() {
     assert_eq!(metrics.one(PROCESS).count, 1);
     first.force_flush().expect("it takes no time");
     assert_eq!(points_in(&exporter).one(PROCESS).count, 1);
+}
+
+#[test]
+fn group_partition_and_server_are_few_and_stand_on_what_is_measured() {
+    in_both_worlds(|capture| {
+        let (_, metrics) = measure(capture, || {
+            let message =
+                Record { headers: from(SENDER), partition: Some("3"), ..Record::default() };
+            throughline::consume("h")
+                .destination_template("orders.{customer}")
+                .consumer_group("billing")
+                .client_id("billing-4711")
+                .server("broker:9092")
+                .run_sync(&message, || ());
+            throughline::produce("p").server("broker:9092").run_sync(&mut message.unsent(), |_| ());
+            let deadline = throughline::settle("modack").unsettled().consumer_group("billing");
+            deadline.run_sync(&message, || ());
+        });
+        let server = [
+            ("messaging.system", "kafka"),
+            ("messaging.destination.partition.id", "3"),
+            ("server.address", "broker"),
+            ("server.port", "9092"),
+        ];
+        let of_consumer = [
+            ("messaging.operation.name", "process"),
+            ("messaging.destination.template", "orders.{customer}"),
+            ("messaging.destination.subscription.name", "all-orders"),
+            ("messaging.consumer.group.name", "billing"),
+        ];
+        let of_consumer = is(&[&server[..], &of_consumer[..]].concat());
+        for metric in [PROCESS, CONSUMED] {
+            assert_eq!(metrics.one(metric).attributes, of_consumer, "{metric}");
+        }
+        // The destination's plain name is one of many, and nobody said its template.
+        let of_producer = is(&[&server[..], &[("messaging.operation.name", "send")]].concat());
+        assert_eq!(metrics.one(SENT).attributes, of_producer);
+        let names: Vec<_> = metrics.all(OPERATION).iter().map(|it| it.attributes.clone()).collect();
+        let deadline = names.iter().find(|it| it["messaging.operation.name"] == "modack");
+        let deadline = deadline.expect("it is measured too");
+        assert_eq!(deadline["messaging.consumer.group.name"], "billing");
+        assert!(!deadline.contains_key("messaging.operation.type"), "{deadline:?}");
+    });
 }

@@ -38,7 +38,8 @@ Without arguments, places a few orders with itself and prints the traces they le
   --listen ADDR  stay up at ADDR, for instance 127.0.0.1:8080, and print the traces at ctrl-c
   --help         print this
 
-OTEL_EXPORTER_OTLP_ENDPOINT, if set, names where the spans are sent as well.";
+OTEL_EXPORTER_OTLP_ENDPOINT, if set, names where spans and metrics are sent as well; with
+OTEL_METRICS_EXPORTER=none only spans.";
 
 #[tokio::main]
 async fn main() -> ExitCode {

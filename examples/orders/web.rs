@@ -44,6 +44,9 @@ async fn server_span(path: MatchedPath, request: Request, next: Next) -> Respons
         http.request.method = %request.method(),
         http.route = path.as_str(),
         http.response.status_code = field::Empty,
+        url.path = request.uri().path(),
+        url.scheme = "http",
+        error.type = field::Empty,
     );
     let response = next.run(request).instrument(span.clone()).await;
     // The OpenTelemetry layer keeps signed numbers as numbers, and unsigned ones as text.
@@ -52,6 +55,7 @@ async fn server_span(path: MatchedPath, request: Request, next: Next) -> Respons
     // A refused order is the client's error, not the server's.
     if response.status().is_server_error() {
         span.record("otel.status_code", "ERROR");
+        span.record("error.type", response.status().as_str());
     }
     response
 }

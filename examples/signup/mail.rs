@@ -34,6 +34,7 @@ pub async fn send_all(mut mails: UnboundedReceiver<Mail>, mailbox: Mailbox) {
 #[async_consumer(
     link,
     from = &mail.signup.origin,
+    system = "in_process",
     destination = "mails",
     fields(signup.id = mail.signup.id, mail.template = ?mail.template),
 )]

@@ -58,6 +58,10 @@ pub(crate) mod key {
     pub(crate) const MESSAGE_AGE: &str = "throughline.message.age";
     /// Which delivery this is, counted from 1.
     pub(crate) const MESSAGE_ATTEMPT: &str = "throughline.message.attempt";
+    /// The stream of JetStream that holds the message.
+    pub(crate) const NATS_STREAM_NAME: &str = "throughline.nats.stream.name";
+    /// The message's place in it.
+    pub(crate) const NATS_STREAM_SEQUENCE: &str = "throughline.nats.stream.sequence";
 }
 
 /// Values of `messaging.operation.type`, which are the default operation names as well.
@@ -81,7 +85,9 @@ pub(crate) fn belongs_on(key: &str, operation_type: &str) -> bool {
         | "messaging.gcp_pubsub.message.ack_id"
         | "messaging.gcp_pubsub.message.delivery_attempt"
         | key::MESSAGE_AGE
-        | key::MESSAGE_ATTEMPT => &[RECEIVE, PROCESS, SETTLE],
+        | key::MESSAGE_ATTEMPT
+        | key::NATS_STREAM_NAME
+        | key::NATS_STREAM_SEQUENCE => &[RECEIVE, PROCESS, SETTLE],
         // A settlement sends nothing of the message again.
         key::BODY_SIZE | key::ENVELOPE_SIZE | key::KAFKA_MESSAGE_KEY | key::KAFKA_TOMBSTONE => {
             &[CREATE, SEND, RECEIVE, PROCESS]
@@ -112,11 +118,16 @@ pub(crate) mod link_role {
     pub(crate) const ATTEMPT: &str = "attempt";
 }
 
-/// Values of `messaging.system`: of the conventions where they have one, else of our own.
-#[allow(dead_code)] // each but the first is used by the feature of its client
+/// Values of `messaging.system`: the conventions' own, or ours for what they have no name for.
+#[allow(dead_code)] // most belong to the feature of a client
 pub(crate) mod system {
+    pub(crate) const AWS_SNS: &str = "aws.sns";
+    pub(crate) const AWS_SQS: &str = "aws_sqs";
     pub(crate) const GCP_PUBSUB: &str = "gcp_pubsub";
     pub(crate) const IN_PROCESS: &str = "in_process";
+    pub(crate) const KAFKA: &str = "kafka";
+    pub(crate) const MQTT: &str = "mqtt";
+    pub(crate) const NATS: &str = "nats";
     pub(crate) const PULSAR: &str = "pulsar";
 }
 
@@ -127,8 +138,8 @@ pub(crate) mod error_type {
     pub(crate) const CANCELLED: &str = "cancelled";
 }
 
-/// The event that tells of a failure, by what failed: conventions, section "Messaging exceptions",
-/// and for a task, which is no messaging operation, "Exceptions".
+/// The events of `tracing`. Those that tell of a failure are named by what failed: conventions, section
+/// "Messaging exceptions", and for a task, which is no messaging operation, "Exceptions".
 #[cfg(feature = "tracing")]
 pub(crate) mod event {
     pub(crate) const PROCESS_EXCEPTION: &str = "messaging.process.exception";
@@ -139,6 +150,15 @@ pub(crate) mod event {
     pub(crate) const EXCEPTION: &str = "exception";
     pub(crate) const EXCEPTION_TYPE: &str = "exception.type";
     pub(crate) const EXCEPTION_MESSAGE: &str = "exception.message";
+
+    /// Messages have no context, or one that can't be read.
+    pub(crate) const CONTEXT_MISSING: &str = "throughline.context.missing";
+    /// How many messages of the handling that is.
+    pub(crate) const MESSAGE_COUNT: &str = "throughline.message.count";
+    /// Something is wrong with the set-up.
+    pub(crate) const FAULT: &str = "throughline.fault";
+    /// Which of the faults that `diagnose` knows.
+    pub(crate) const FAULT_NAME: &str = "throughline.fault.name";
 }
 
 /// Who made a span: name, version and schema in one place.

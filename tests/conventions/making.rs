@@ -1,8 +1,12 @@
-//! A span of every form in which there is one.
+//! A span of every form in which there is one, and what is measured beside them.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::LazyLock;
 use std::time::{Duration, SystemTime};
 
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use opentelemetry_proto::tonic::metrics::v1::ResourceMetrics;
+use opentelemetry_sdk::metrics::{InMemoryMetricExporter, PeriodicReader, SdkMeterProvider};
 use throughline::testing::{Capture, Traces};
 use throughline::{
     Existing, Facts, HeaderReader, IntoOutcome, Message, MessageMut, Outcome, Relation,
@@ -33,11 +37,45 @@ impl Message for Record {
             elsewhere => elsewhere,
         });
         facts.attempt(self.place.len() as u64);
+        // As a message of JetStream has them.
+        facts.attribute("throughline.nats.stream.name", self.place);
+        let sequence = u8::from(self.place == "orders.eu");
+        facts.attribute("throughline.nats.stream.sequence", sequence);
+        facts.partition(self.place).client_id(self.place).server_address(self.place);
+        facts.server_port(u16::from(self.place == "orders.eu"));
         if let Some(size) = self.body_size {
-            facts.body_size(size);
+            facts.body_size(size).envelope_size(size + 100);
         }
+        self.describe_for_its_system(facts);
         if let Some(sent) = self.sent {
             facts.sent_at(sent);
+        }
+    }
+}
+
+impl Record {
+    /// What the conventions know of one system alone.
+    fn describe_for_its_system<'m>(&'m self, facts: &mut Facts<'m>) {
+        let is_odd = self.place != "orders.eu";
+        match self.system {
+            Some("kafka") => {
+                facts
+                    .consumer_group(self.place)
+                    .kafka_key(self.id)
+                    .kafka_offset(self.place.len() as u64);
+                if is_odd {
+                    facts.kafka_tombstone();
+                }
+            }
+            Some("rabbitmq") => {
+                facts.rabbitmq_routing_key(self.place);
+                facts.rabbitmq_delivery_tag(self.place.len() as u64);
+                if is_odd {
+                    facts.temporary_destination().anonymous_destination();
+                }
+            }
+            Some("gcp_pubsub") => _ = facts.subscription(self.place),
+            _ => {}
         }
     }
 }
@@ -62,6 +100,11 @@ impl IntoOutcome for Settled {
     fn outcome(&self) -> Outcome {
         Outcome::error("CardBusy").retried()
     }
+}
+
+/// An hour ago.
+fn old() -> Option<SystemTime> {
+    SystemTime::now().checked_sub(Duration::from_secs(3600))
 }
 
 type Handled = Result<(), String>;
@@ -113,6 +156,11 @@ impl Making {
         }
     }
 
+    /// What is true of few messages is true of this one.
+    fn odd(&self) -> Record {
+        Record { place: "orders", ..self.from(SENDER, "a1") }
+    }
+
     fn just_sent(&self, pairs: &[(&str, &str)]) -> Record {
         Record { sent: Some(SystemTime::now()), ..self.message(pairs) }
     }
@@ -151,7 +199,7 @@ impl Making {
         ] {
             assert!(handle(&message, relation, Ok(())).is_ok());
         }
-        let old = Record { sent: SystemTime::now().checked_sub(60 * minute), ..message.clone() };
+        let old = Record { sent: old(), ..message.clone() };
         let _ = handle(&old, Relation::CONTINUE.within(minute), Err("refused".to_owned()));
         let _ = handle(&self.message(&[]), Relation::CONTINUE, Ok(()));
         for (name, value) in [
@@ -163,6 +211,7 @@ impl Making {
             let message = self.message(&[("traceparent", SENDER), (name, value)]);
             let _ = handle(&message, Relation::CONTINUE.max_hops(3), Ok(()));
         }
+        let _ = handle(&self.odd(), Relation::LINK, Ok(()));
         let _ = retried(&message);
         let _panicked = catch_unwind(AssertUnwindSafe(|| {
             throughline::consume("panicking").run_sync(&message, || -> () {
@@ -198,10 +247,22 @@ impl Making {
             ..self.just_sent(&[("traceparent", OTHER_SENDER), ("tenant", "a9")])
         };
         handle_all(&[batch[0].clone(), elsewhere], Relation::LINK);
+        // Told where they are from.
+        let late = ["a1", "a2", "a3"].map(|id| Record { sent: old(), ..self.from(SENDER, id) });
+        let mut late = late.to_vec();
+        late.extend(self.many());
+        for result in [Ok(()), Err("refused")] {
+            let count = throughline::consume("count").destination("orders.eu");
+            count.run_sync(&late, || result).ok();
+        }
     }
 
     fn sent(&self) {
         let produce = || throughline::produce("publish");
+        for result in [Ok(()), Err("no broker")] {
+            let publish = produce().destination("orders.eu");
+            publish.run_sync(&mut self.message(&[]), |_| result).ok();
+        }
         for message in [self.message(&[]), self.just_sent(&[]), self.from(SENDER, "a1")] {
             for result in [Ok(()), Err("no broker")] {
                 produce().run_sync(&mut message.clone(), |_| result).ok();
@@ -222,6 +283,7 @@ impl Making {
             produce().run_sync(&mut batch, |_| Err::<(), _>("no broker")).ok();
         }
         produce().run_sync(&mut self.many(), |_| ());
+        produce().existing(Existing::Replace).run_sync(&mut self.odd(), |_| ());
     }
 
     /// More senders than a span has links for.
@@ -232,6 +294,8 @@ impl Making {
 
     fn created(&self) {
         throughline::create("order").run_sync(&mut self.just_sent(&[]), |_| Settled);
+        let mut odd = Record { headers: headers(&[]), ..self.odd() };
+        throughline::create("order").run_sync(&mut odd, |_| ());
         for result in [Ok(()), Err("no memory")] {
             throughline::create("order").run_sync(&mut self.message(&[]), |_| result).ok();
         }
@@ -255,6 +319,7 @@ impl Making {
         poll().run_sync(|| self.many());
         poll().run_sync(|| Err::<Vec<Record>, _>(std::fmt::Error)).ok();
         throughline::receive("poll").run_sync(record);
+        throughline::receive("poll").run_sync(|| self.odd());
         let here = throughline::site!(
             operation: receive,
             function: "poll",
@@ -295,13 +360,31 @@ fn called() {
     throughline::task("task").run_sync(|| Settled);
 }
 
-/// The spans that are told a system, and those that are told none, in both worlds.
-pub(crate) fn all_traces() -> Vec<(Option<&'static str>, Traces)> {
-    let mut all = Vec::new();
-    for system in [Some("kafka"), None] {
-        for capture in [Capture::new(), Capture::new().without_tracing()] {
-            all.push((system, Making { system }.spans(capture)));
+/// All that is made.
+pub(crate) struct Made {
+    /// The spans that are told a system, and those that are told none, in both worlds.
+    pub(crate) traces: Vec<(Option<&'static str>, Traces)>,
+    /// As they would be sent.
+    pub(crate) metrics: Vec<ResourceMetrics>,
+}
+
+/// Made once: what was polled for once is from then on counted by polls alone.
+pub(crate) fn made() -> &'static Made {
+    static MADE: LazyLock<Made> = LazyLock::new(|| {
+        let exporter = InMemoryMetricExporter::default();
+        let reader = PeriodicReader::builder(exporter.clone()).build();
+        let provider = SdkMeterProvider::builder().with_reader(reader).build();
+        opentelemetry::global::set_meter_provider(provider.clone());
+        let mut traces = Vec::new();
+        for system in [Some("kafka"), Some("rabbitmq"), Some("gcp_pubsub"), None] {
+            for capture in [Capture::new(), Capture::new().without_tracing()] {
+                traces.push((system, Making { system }.spans(capture)));
+            }
         }
-    }
-    all
+        provider.shutdown().expect("it takes no time");
+        let metrics = exporter.get_finished_metrics().expect("an exporter in memory");
+        let as_sent = |it| ExportMetricsServiceRequest::from(it).resource_metrics;
+        Made { traces, metrics: metrics.iter().flat_map(as_sent).collect() }
+    });
+    &MADE
 }

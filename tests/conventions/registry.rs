@@ -1,68 +1,56 @@
 //! What throughline calls by names of its own is declared in a registry.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use crate::making::all_traces;
-use crate::{SEMCONV, attributes, type_of};
+use throughline_test_linter::Type;
 
-const REGISTRY: &str = include_str!("../../docs/registry/throughline.yaml");
+use crate::events::EVENTS;
+use crate::making::made;
+use crate::{SEMCONV, attributes, declared};
 
-/// What the registry declares: each attribute with its type, or with its values.
-pub(crate) fn declared() -> BTreeMap<&'static str, (Option<&'static str>, BTreeSet<&'static str>)> {
-    let mut declared = BTreeMap::<_, (Option<_>, BTreeSet<_>)>::new();
-    let mut current = None;
-    for line in REGISTRY.lines() {
-        let text = line.trim_start();
-        let indent = line.len() - text.len();
-        if let (6, Some(id)) = (indent, text.strip_prefix("- id: ")) {
-            declared.entry(id).or_default();
-            current = Some(id);
-        }
-        let Some(attribute) = current.and_then(|id| declared.get_mut(id)) else { continue };
-        if let (8, Some(of_type)) = (indent, text.strip_prefix("type: ")) {
-            attribute.0 = Some(of_type);
-        } else if let Some(value) = text.strip_prefix("value: ") {
-            attribute.1.insert(value);
-        }
-    }
-    declared
+/// What the registry declares: each attribute, and each value of those that have a list.
+pub(crate) fn ours() -> BTreeSet<String> {
+    let declared = declared();
+    let ours = declared.attributes().iter().filter(|(id, _)| id.starts_with("throughline."));
+    ours.flat_map(|(id, attribute)| {
+        let values = match &attribute.of_type {
+            Type::Plain(_) => Vec::new(),
+            Type::Enum { values, is_closed } => {
+                assert!(is_closed, "{id}");
+                values.keys().map(|value| format!("{id} = {value}")).collect()
+            }
+        };
+        std::iter::once(id.clone()).chain(values)
+    })
+    .collect()
 }
 
 #[test]
-fn what_is_ours_is_declared_with_its_type_and_its_values() {
+fn what_is_declared_is_seen() {
     let declared = declared();
     let mut seen = BTreeSet::new();
-    for (_, traces) in all_traces() {
+    for (_, traces) in &made().traces {
         for attribute in traces.all().into_iter().flat_map(attributes) {
-            let key = attribute.key.as_str();
-            if !key.starts_with("throughline.") {
-                continue;
+            let Some((id, known)) = declared.attribute(attribute.key.as_str()) else { continue };
+            if matches!(known.of_type, Type::Enum { .. }) {
+                seen.insert(format!("{id} = {}", attribute.value));
             }
-            let is_template = |id: &str| {
-                key.strip_prefix(id).is_some_and(|rest| rest.starts_with('.'))
-                    && declared[id].0.is_some_and(|it| it.starts_with("template"))
-            };
-            let id = declared.keys().find(|id| **id == key || is_template(id));
-            let (id, (of_type, values)) = id
-                .and_then(|id| declared.get_key_value(id))
-                .unwrap_or_else(|| panic!("{key} is not declared"));
-            if let Some(of_type) = of_type {
-                let of_each = of_type.strip_prefix("template[");
-                let of_each = of_each.and_then(|it| it.strip_suffix(']'));
-                assert_eq!(type_of(&attribute.value), of_each.unwrap_or(of_type), "{key}");
-            } else {
-                let value = attribute.value.as_str().into_owned();
-                assert!(values.contains(value.as_str()), "{key} = {value}");
-                seen.insert(format!("{id} = {value}"));
-            }
-            seen.insert((*id).to_owned());
+            seen.insert(id.to_owned());
         }
     }
-    let all = declared.iter().flat_map(|(id, (_, values))| {
-        let values = values.iter().map(move |value| format!("{id} = {value}"));
-        std::iter::once((*id).to_owned()).chain(values)
-    });
-    let never: Vec<_> = all.filter(|declared| !seen.contains(declared)).collect();
+    for (field, of_type) in EVENTS.values().flat_map(|told| &told.fields) {
+        let Some((id, known)) = declared.attribute(field) else {
+            panic!("{field} is not declared");
+        };
+        let is_one = |of_type: &str| match &known.of_type {
+            Type::Plain(plain) => plain == of_type,
+            Type::Enum { .. } => of_type == "string",
+        };
+        assert!(of_type.is_none_or(is_one), "{field}");
+        seen.insert(id.to_owned());
+    }
+    let ours = ours();
+    let never: Vec<_> = ours.difference(&seen).collect();
     assert!(never.is_empty(), "declared, and never seen: {never:?}");
 }
 
@@ -76,7 +64,26 @@ fn the_registry_declares_what_the_code_knows() {
         .map(|key| key.trim_end_matches(".{}"))
         .collect();
     let declared = declared();
-    let declared: BTreeSet<_> =
-        declared.keys().filter_map(|key| key.strip_prefix("throughline.")).collect();
-    assert_eq!(in_code, declared);
+    let declared = declared.attributes().keys();
+    let names = declared.map(String::as_str).chain(EVENTS.keys().copied());
+    let ours: BTreeSet<_> = names.filter_map(|key| key.strip_prefix("throughline.")).collect();
+    assert_eq!(in_code, ours);
+}
+
+#[test]
+fn every_event_is_declared_with_its_fields() {
+    let declared = declared();
+    for (name, told) in &*EVENTS {
+        let event = declared.event(name);
+        // The conventions know no event for a task's failure but the general one.
+        if name.starts_with("throughline.") {
+            let event = event.unwrap_or_else(|| panic!("{name} is not declared"));
+            assert!(event.keys().eq(told.fields.keys()), "{name}: {event:?}");
+        } else if let Some(event) = event {
+            assert!(
+                told.fields.keys().all(|field| event.contains_key(*field)),
+                "{name}: {event:?}"
+            );
+        }
+    }
 }

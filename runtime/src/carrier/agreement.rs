@@ -70,6 +70,12 @@ impl<'m> Agreement<'m> {
         self.facts.as_ref().and_then(Facts::destination_for_a_name)
     }
 
+    /// The destination's plain name, where all agree on one.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn destination(&self) -> Option<&str> {
+        self.facts.as_ref()?.text_at(DESTINATION)
+    }
+
     /// The messaging system, where all agree on one.
     #[cfg(feature = "metrics")]
     pub(crate) fn system(&self) -> Option<&str> {

@@ -6,7 +6,8 @@ use opentelemetry::Context;
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::trace::{SpanContext, TraceContextExt};
 
-use super::{Facts, HeaderReader, Message, MessageMut, Notes, propagator, w3c};
+use super::{Facts, HeaderReader, Message, MessageMut, Notes, propagator};
+use crate::propagation::traceparent;
 
 /// An owned trace context: who sent this, and the baggage that came with it.
 ///
@@ -72,7 +73,7 @@ impl TraceContext {
     /// assert_eq!(context.traceparent().as_deref(), Some(sent));
     /// ```
     pub fn traceparent(&self) -> Option<String> {
-        w3c::traceparent(&self.span_context())
+        traceparent::print(&self.span_context())
     }
 
     /// Whether it names no span and holds no baggage.

@@ -17,7 +17,6 @@ mod reader;
 #[cfg(feature = "serde")]
 mod serde;
 mod traced;
-pub(crate) mod w3c;
 
 pub(crate) use agreement::{Agreement, Said};
 pub use batch::{Batch, BatchMut};
@@ -25,7 +24,7 @@ pub use context::TraceContext;
 pub use facts::Facts;
 pub use message::{Message, MessageMut};
 pub(crate) use notes::{Notes, age, now};
-pub(crate) use propagator::{note, read};
+pub(crate) use propagator::{carried, names_an_origin, note, read};
 pub(crate) use reader::Reading;
 pub use reader::{HeaderReader, HeaderValue, Repeats};
 pub use traced::Traced;

@@ -7,14 +7,14 @@ use opentelemetry::propagation::Injector;
 use opentelemetry::trace::SpanContext;
 
 use super::reader::Headers;
-use super::w3c;
+use crate::propagation::traceparent;
 
 /// When the message was sent, in milliseconds since 1970: where a protocol has no time of its own.
-const SENT: &str = "throughline-sent";
+pub(super) const SENT: &str = "throughline-sent";
 /// `1`: the sender asks for a new trace.
-const BREAK: &str = "throughline-break";
+pub(super) const BREAK: &str = "throughline-break";
 /// The `traceparent` of an attempt to handle the message that failed.
-const ATTEMPT: &str = "throughline-attempt";
+pub(super) const ATTEMPT: &str = "throughline-attempt";
 
 pub(super) const NAMES: [&str; 3] = [SENT, BREAK, ATTEMPT];
 
@@ -35,7 +35,7 @@ impl Notes {
             sent: milliseconds
                 .and_then(|since| UNIX_EPOCH.checked_add(Duration::from_millis(since))),
             asks_for_new_trace: headers.value(BREAK).is_some_and(|text| text.trim() == "1"),
-            failed_attempt: headers.value(ATTEMPT).and_then(w3c::parse_traceparent).map(Box::new),
+            failed_attempt: headers.value(ATTEMPT).and_then(traceparent::parse).map(Box::new),
         }
     }
 
@@ -47,7 +47,7 @@ impl Notes {
         if self.asks_for_new_trace {
             injector.set(BREAK, "1".to_owned());
         }
-        if let Some(attempt) = self.failed_attempt.as_deref().and_then(w3c::traceparent) {
+        if let Some(attempt) = self.failed_attempt.as_deref().and_then(traceparent::print) {
             injector.set(ATTEMPT, attempt);
         }
     }

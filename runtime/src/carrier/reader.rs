@@ -8,6 +8,7 @@ use opentelemetry::propagation::Extractor;
 use super::TraceContext;
 use super::captured::Captured;
 use super::notes;
+use crate::propagation::{BAGGAGE, TRACEPARENT, TRACESTATE};
 
 /// A header's value as the protocol has it: text or bytes.
 ///
@@ -104,33 +105,57 @@ pub enum Repeats {
 /// ```
 #[derive(Debug)]
 pub struct HeaderReader<'m> {
-    wanted: Wanted,
+    kept: Kept<'m>,
     repeats: Repeats,
-    headers: Vec<(Cow<'m, str>, Option<Cow<'m, str>>)>,
     context: Option<&'m TraceContext>,
     captured: Captured<'m>,
 }
 
-/// Which headers are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wanted {
-    /// Only those of W3C Trace Context and Baggage, and our own.
-    W3c,
+/// A value that is not text is none, but its header is there.
+type Text<'m> = Option<Cow<'m, str>>;
+
+#[derive(Debug)]
+enum Kept<'m> {
+    /// The headers of Trace Context and Baggage, and our own. Each has its place, so that nothing has to
+    /// be allocated for them.
+    Known(Known<'m>),
     /// All, for a propagator that may look for any name.
-    All,
+    All(Vec<(Cow<'m, str>, Text<'m>)>),
 }
 
-const W3C_NAMES: [&str; 3] = ["traceparent", "tracestate", "baggage"];
+/// What we read and write where the application has set no propagator, in the order of its worth: where
+/// a message has no room for all, the last are left out.
+pub(super) const NAMES: [&str; 6] =
+    [TRACEPARENT, notes::BREAK, notes::ATTEMPT, TRACESTATE, BAGGAGE, notes::SENT];
+
+#[derive(Debug, Default)]
+struct Known<'m> {
+    first: [Option<Found<'m>>; NAMES.len()],
+    /// What was found at a place that has one already. Rare.
+    repeated: Vec<(usize, Found<'m>)>,
+}
+
+#[derive(Debug)]
+struct Found<'m> {
+    /// By its very name, not by another casing of it.
+    is_exact: bool,
+    value: Text<'m>,
+}
 
 impl<'m> HeaderReader<'m> {
-    pub(super) fn new(wanted: Wanted, capture: &'m [&'m str]) -> Self {
-        Self {
-            wanted,
-            repeats: Repeats::default(),
-            headers: Vec::new(),
-            context: None,
-            captured: Captured::of(capture),
-        }
+    /// For the headers of the W3C and our own.
+    pub(super) fn of_known(capture: &'m [&'m str]) -> Self {
+        Self::new(Kept::Known(Known::default()), capture)
+    }
+
+    /// For an application's propagator, which may look for any name.
+    pub(super) fn of_all(capture: &'m [&'m str]) -> Self {
+        Self::new(Kept::All(Vec::new()), capture)
+    }
+
+    fn new(kept: Kept<'m>, capture: &'m [&'m str]) -> Self {
+        let (repeats, captured) = (Repeats::default(), Captured::of(capture));
+        Self { kept, repeats, context: None, captured }
     }
 
     /// Takes one header.
@@ -145,16 +170,23 @@ impl<'m> HeaderReader<'m> {
 
     fn take(&mut self, name: Cow<'m, str>, value: impl Into<HeaderValue<'m>>) {
         let captured = self.captured.place_of(&name);
-        let wanted = self.wants(&name);
-        if !wanted && captured.is_none() {
+        let place = match &self.kept {
+            Kept::Known(_) => place_of(&name),
+            Kept::All(_) => None,
+        };
+        if place.is_none() && captured.is_none() && matches!(self.kept, Kept::Known(_)) {
             return;
         }
         let value = value.into().into_text();
-        if let (Some(place), Some(value)) = (captured, &value) {
-            self.captured.add(place, value.clone());
+        if let (Some(captured), Some(value)) = (captured, &value) {
+            self.captured.add(captured, value.clone());
         }
-        if wanted {
-            self.headers.push((name, value));
+        match (&mut self.kept, place) {
+            (Kept::Known(known), Some(place)) => {
+                known.add(place, Found { is_exact: name == NAMES[place], value });
+            }
+            (Kept::Known(_), None) => {}
+            (Kept::All(all), _) => all.push((name, value)),
         }
     }
 
@@ -168,35 +200,76 @@ impl<'m> HeaderReader<'m> {
         self.repeats = repeats;
     }
 
-    fn wants(&self, name: &str) -> bool {
-        match self.wanted {
-            Wanted::W3c => {
-                W3C_NAMES.iter().chain(&notes::NAMES).any(|it| it.eq_ignore_ascii_case(name))
-            }
-            Wanted::All => true,
-        }
-    }
-
     /// A whole context if there is one, else the headers; and the headers to be captured.
     pub(super) fn finish(self) -> (Result<&'m TraceContext, Headers<'m>>, Captured<'m>) {
-        let carried = match self.context {
-            Some(context) => Ok(context),
-            None => Err(Headers::new(self.headers, self.repeats)),
+        let carried = match (self.context, self.kept) {
+            (Some(context), _) => Ok(context),
+            (None, Kept::Known(known)) => Err(Headers::Known(known.settled(self.repeats))),
+            (None, Kept::All(all)) => Err(Headers::All(AllHeaders::new(all, self.repeats))),
         };
         (carried, self.captured)
     }
 }
 
-/// The headers of one message with repeats settled: each casing of a name once.
-pub(super) struct Headers<'m> {
-    settled: Vec<(Cow<'m, str>, Option<Cow<'m, str>>)>,
+/// Every name is of another length, so that most headers cost one comparison.
+pub(super) fn place_of(name: &str) -> Option<usize> {
+    NAMES.iter().position(|known| known.len() == name.len() && known.eq_ignore_ascii_case(name))
+}
+
+impl<'m> Known<'m> {
+    fn add(&mut self, place: usize, found: Found<'m>) {
+        match &mut self.first[place] {
+            nothing @ None => *nothing = Some(found),
+            Some(_) => self.repeated.push((place, found)),
+        }
+    }
+
+    fn settled(mut self, repeats: Repeats) -> [Option<Text<'m>>; NAMES.len()] {
+        for (place, again) in std::mem::take(&mut self.repeated) {
+            let Some(known) = &mut self.first[place] else { continue };
+            match (known.is_exact, again.is_exact) {
+                (true, false) => {}
+                (false, true) => *known = again,
+                _ => known.value = settle(NAMES[place], known.value.take(), again.value, repeats),
+            }
+        }
+        self.first.map(|found| found.map(|found| found.value))
+    }
+}
+
+/// The headers of one message with repeats settled.
+pub(super) enum Headers<'m> {
+    Known([Option<Text<'m>>; NAMES.len()]),
+    All(AllHeaders<'m>),
+}
+
+impl Headers<'_> {
+    /// The value under `name`, exactly or else without regard to case.
+    pub(super) fn value(&self, name: &str) -> Option<&str> {
+        match self {
+            Self::Known(known) => known[place_of(name)?].as_ref()?.as_deref(),
+            Self::All(all) => all.value(name),
+        }
+    }
+
+    /// Whether a header of that name is there at all, readable or not.
+    pub(super) fn has(&self, name: &str) -> bool {
+        match self {
+            Self::Known(known) => place_of(name).is_some_and(|place| known[place].is_some()),
+            Self::All(all) => all.casings(name).next().is_some(),
+        }
+    }
+}
+
+/// Each casing of a name once.
+pub(super) struct AllHeaders<'m> {
+    settled: Vec<(Cow<'m, str>, Text<'m>)>,
     repeats: Repeats,
 }
 
-impl<'m> Headers<'m> {
-    fn new(headers: Vec<(Cow<'m, str>, Option<Cow<'m, str>>)>, repeats: Repeats) -> Self {
-        let mut settled: Vec<(Cow<'m, str>, Option<Cow<'m, str>>)> =
-            Vec::with_capacity(headers.len());
+impl<'m> AllHeaders<'m> {
+    fn new(headers: Vec<(Cow<'m, str>, Text<'m>)>, repeats: Repeats) -> Self {
+        let mut settled: Vec<(Cow<'m, str>, Text<'m>)> = Vec::with_capacity(headers.len());
         for (name, value) in headers {
             match settled.iter_mut().find(|(known, _)| *known == name) {
                 None => settled.push((name, value)),
@@ -206,8 +279,7 @@ impl<'m> Headers<'m> {
         Self { settled, repeats }
     }
 
-    /// The value under `name`, exactly or else without regard to case.
-    pub(super) fn value(&self, name: &str) -> Option<&str> {
+    fn value(&self, name: &str) -> Option<&str> {
         if let Some((_, value)) = self.settled.iter().find(|(known, _)| known == name) {
             return value.as_deref();
         }
@@ -222,17 +294,12 @@ impl<'m> Headers<'m> {
         }
     }
 
-    /// Whether a header of that name is there at all, readable or not.
-    pub(super) fn has(&self, name: &str) -> bool {
-        self.casings(name).next().is_some()
-    }
-
-    fn casings(&self, name: &str) -> impl Iterator<Item = &(Cow<'m, str>, Option<Cow<'m, str>>)> {
+    fn casings(&self, name: &str) -> impl Iterator<Item = &(Cow<'m, str>, Text<'m>)> {
         self.settled.iter().filter(move |(known, _)| known.eq_ignore_ascii_case(name))
     }
 }
 
-impl Extractor for Headers<'_> {
+impl Extractor for AllHeaders<'_> {
     fn get(&self, key: &str) -> Option<&str> {
         self.value(key)
     }
@@ -242,13 +309,8 @@ impl Extractor for Headers<'_> {
     }
 }
 
-fn settle<'m>(
-    name: &str,
-    first: Option<Cow<'m, str>>,
-    second: Option<Cow<'m, str>>,
-    repeats: Repeats,
-) -> Option<Cow<'m, str>> {
-    let is_list = ["tracestate", "baggage"].iter().any(|list| list.eq_ignore_ascii_case(name));
+fn settle<'m>(name: &str, first: Text<'m>, second: Text<'m>, repeats: Repeats) -> Text<'m> {
+    let is_list = [TRACESTATE, BAGGAGE].iter().any(|list| list.eq_ignore_ascii_case(name));
     match (first, second, repeats) {
         (_, last, Repeats::LastCounts) => last,
         (Some(first), Some(second), _) if is_list => Some(Cow::Owned(format!("{first},{second}"))),
@@ -264,6 +326,8 @@ pub(crate) struct Reading {
     pub(crate) context: TraceContext,
     /// A context was there and could not be read.
     pub(crate) unreadable: bool,
+    /// None could be read: the application's propagator knows no header that names a span.
+    pub(crate) not_carried: bool,
     /// The headers that were to be captured, as attributes.
     pub(crate) captured: Vec<KeyValue>,
 }

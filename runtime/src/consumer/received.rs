@@ -9,6 +9,7 @@ use opentelemetry::baggage::{Baggage, BaggageExt, BaggageMetadata};
 use opentelemetry::trace::SpanContext;
 
 use crate::carrier::{self, Agreement, Batch, Facts, Message, TraceContext, hops};
+use crate::diagnosis::Contexts;
 use crate::relation::{Origins, Sending, same_span};
 use crate::span::{MessageId, Running};
 
@@ -33,6 +34,12 @@ pub struct AnyNumber(());
     note = "for a type of your own, derive or implement `throughline::Message`, or wrap the payload in `throughline::Traced<T>` where it is sent",
     note = "for a broker client's message type, enable throughline's feature for that client",
     note = "where the headers are only a part of the arguments, point at them: `from = &arg.headers`"
+)]
+#[cfg_attr(
+    feature = "rumqttc-0_25",
+    diagnostic::on_unimplemented(
+        note = "MQTT 3 has no headers, so that a `rumqttc::Publish` carries no context: use MQTT 5 (`rumqttc::v5`), or put a `throughline::Traced<T>` into the payload as JSON"
+    )
 )]
 pub trait Receive<Number> {
     #[doc(hidden)]
@@ -83,6 +90,8 @@ impl TakenBy<AnyNumber> for Many {}
 pub struct Received<'m> {
     pub(crate) origins: Origins<'m>,
     pub(crate) facts: Agreement<'m>,
+    /// How many messages have one.
+    pub(crate) contexts: Contexts,
     /// Of a single message.
     pub(crate) context: TraceContext,
     pub(crate) batch_size: Option<usize>,
@@ -101,6 +110,7 @@ impl<'m> Received<'m> {
         Self {
             origins: Origins::to_link(wanted.max_links),
             facts: Agreement::default(),
+            contexts: Contexts::default(),
             context: TraceContext::default(),
             batch_size,
             attempts: Vec::new(),
@@ -125,6 +135,7 @@ impl<'m> Received<'m> {
         Received {
             origins: self.origins.into_owned(),
             facts: self.facts.into_owned(),
+            contexts: self.contexts,
             context: self.context,
             batch_size: self.batch_size,
             attempts: self.attempts,
@@ -146,6 +157,7 @@ impl<'m> Received<'m> {
 
     fn read<M: Message + ?Sized>(&mut self, message: &'m M, wanted: Wanted<'m>) -> TraceContext {
         let reading = carrier::read(message, wanted.headers);
+        self.contexts.add(&reading);
         let mut facts = Facts::default();
         message.describe(&mut facts);
         facts.capture(reading.captured);

@@ -20,6 +20,12 @@ use crate::relation::{MAX_LINKS, Origins};
     note = "for a broker client's message type, enable throughline's feature for that client",
     note = "where the headers are only a part of the arguments, point at them: `into = &mut arg.headers`"
 )]
+#[cfg_attr(
+    feature = "rumqttc-0_25",
+    diagnostic::on_unimplemented(
+        note = "MQTT 3 has no headers, so that a `rumqttc::Publish` carries no context: use MQTT 5 (`rumqttc::v5`), or put a `throughline::Traced<T>` into the payload as JSON"
+    )
+)]
 pub trait Publish<Number> {
     #[doc(hidden)]
     const IS_BATCH: bool;

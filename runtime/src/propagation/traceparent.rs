@@ -1,0 +1,185 @@
+//! `traceparent`: Trace Context, section "Traceparent Header".
+
+use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState};
+
+/// The trace id was made at random: section "Random Trace ID Flag".
+pub(crate) const RANDOM: TraceFlags = TraceFlags::new(0b10);
+
+/// The flags that level 2 of the document defines: sampled and random. The others are sent as zero.
+const KNOWN_FLAGS: TraceFlags = TraceFlags::new(0b11);
+
+/// A header of version 00, and of a higher version the part that is known.
+const LENGTH: usize = 55;
+
+/// The context that a header names; `None` where it is to be ignored, and a new trace to begin.
+pub(crate) fn parse(header: &str) -> Option<SpanContext> {
+    let (known, rest) = trim_whitespace(header.as_bytes()).split_first_chunk::<LENGTH>()?;
+    let version = byte(known[0], known[1])?;
+    // A later version may go on after a dash, this one may not: section "Versioning of traceparent".
+    let may_end_so = match version {
+        0 => rest.is_empty(),
+        0xff => false,
+        _ => matches!(rest, [] | [b'-', ..]),
+    };
+    if !may_end_so || [known[2], known[35], known[52]] != *b"---" {
+        return None;
+    }
+    let trace_id = (u128::from(word(known, 3)?) << 64) | u128::from(word(known, 19)?);
+    let span_id = word(known, 36)?;
+    let flags = TraceFlags::new(byte(known[53], known[54])?) & KNOWN_FLAGS;
+    let (trace_id, span_id) = (TraceId::from(trace_id), SpanId::from(span_id));
+    let context = SpanContext::new(trace_id, span_id, flags, true, TraceState::NONE);
+    context.is_valid().then_some(context)
+}
+
+/// The header of a context, in version 00; `None` where it names no span.
+pub(crate) fn print(context: &SpanContext) -> Option<String> {
+    print_with(context, context.trace_flags())
+}
+
+/// The same with other flags.
+pub(crate) fn print_with(context: &SpanContext, flags: TraceFlags) -> Option<String> {
+    if !context.is_valid() {
+        return None;
+    }
+    let mut header = String::with_capacity(LENGTH);
+    push_hex(&mut header, &[0]);
+    header.push('-');
+    push_hex(&mut header, &context.trace_id().to_bytes());
+    header.push('-');
+    push_hex(&mut header, &context.span_id().to_bytes());
+    header.push('-');
+    push_hex(&mut header, &[(flags & KNOWN_FLAGS).to_u8()]);
+    Some(header)
+}
+
+fn push_hex(to: &mut String, bytes: &[u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for byte in bytes {
+        to.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        to.push(char::from(DIGITS[usize::from(byte & 0xf)]));
+    }
+}
+
+fn trim_whitespace(mut bytes: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = bytes {
+        bytes = rest;
+    }
+    bytes
+}
+
+fn byte(high: u8, low: u8) -> Option<u8> {
+    Some(digit(high)? << 4 | digit(low)?)
+}
+
+/// Lower case alone: the document allows no other.
+fn digit(letter: u8) -> Option<u8> {
+    match letter {
+        b'0'..=b'9' => Some(letter - b'0'),
+        b'a'..=b'f' => Some(letter - b'a' + 10),
+        _ => None,
+    }
+}
+
+/// The number that sixteen digits stand for.
+fn word(digits: &[u8; LENGTH], at: usize) -> Option<u64> {
+    let half = |at: usize| digits[at..].first_chunk().and_then(|digits| half_word(*digits));
+    Some(u64::from(half(at)?) << 32 | u64::from(half(at + 8)?))
+}
+
+/// The number that eight digits stand for, looked at all at once: one byte of a word is one digit.
+fn half_word(digits: [u8; 8]) -> Option<u32> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x80 * ONES;
+    let letters = u64::from_be_bytes(digits);
+    if letters & HIGH != 0 {
+        return None;
+    }
+    // The high bit of each byte that is at least so much; no sum is carried to the next byte.
+    let at_least = |least: u8| letters + (0x80 - u64::from(least)) * ONES;
+    let digits = at_least(b'0') & !at_least(b'9' + 1);
+    let letters_of_hex = at_least(b'a') & !at_least(b'f' + 1);
+    if (digits | letters_of_hex) & HIGH != HIGH {
+        return None;
+    }
+    let values = (letters & (0x0f * ONES)) + ((letters >> 6) & ONES) * 9;
+    // Pairs of digits are put together, then pairs of those.
+    let values = (values | values >> 4) & 0x00ff_00ff_00ff_00ff;
+    let values = (values | values >> 8) & 0x0000_ffff_0000_ffff;
+    u32::try_from((values | values >> 16) & 0xffff_ffff).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEADER: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-03";
+
+    #[test]
+    fn a_header_is_read_and_written() {
+        let context = parse(HEADER).expect("a context");
+        assert_eq!(context.trace_id().to_string(), "0af7651916cd43dd8448eb211c80319c");
+        assert_eq!(context.span_id().to_string(), "b7ad6b7169203331");
+        assert_eq!(context.trace_flags().to_u8(), 3);
+        assert!(context.is_remote());
+        assert_eq!(print(&context).as_deref(), Some(HEADER));
+        assert_eq!(print(&SpanContext::NONE), None);
+    }
+
+    #[test]
+    fn every_byte_at_every_place_is_a_digit_or_refused() {
+        for at in (3..35).chain(36..52).chain(53..55).chain(0..2) {
+            for byte in 0..=127_u8 {
+                let mut header = HEADER.as_bytes().to_vec();
+                header[at] = byte;
+                let header = String::from_utf8(header).expect("ASCII");
+                let is_digit = matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+                // At its beginning, another version.
+                assert_eq!(parse(&header).is_some(), is_digit, "{header}");
+                if let Some(context) = parse(&header) {
+                    let printed = print(&context).expect("it is valid");
+                    assert_eq!(printed[3..53], header[3..53]);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_longer_shorter_or_zero_is_refused() {
+        let zeros = "0".repeat(32);
+        for header in [
+            "",
+            "00-",
+            &HEADER[..54],
+            &format!("{HEADER}-"),
+            &format!("{HEADER}."),
+            &format!("{HEADER}-what-the-future-brings"),
+            &format!("0{HEADER}"),
+            &format!("cc{}.", &HEADER[2..]),
+            &format!("ff{}", &HEADER[2..]),
+            &format!("00-{zeros}-b7ad6b7169203331-01"),
+            &format!("00-0af7651916cd43dd8448eb211c80319c-{}-01", &zeros[..16]),
+            "00_0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            "00-0af7651916cd43dd8448eb211c80319cé-b7ad6b716920333-01",
+        ] {
+            assert_eq!(parse(header), None, "{header}");
+        }
+    }
+
+    #[test]
+    fn a_later_version_may_say_more_and_what_is_unknown_is_sent_as_zero() {
+        for header in [
+            "cc-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-ff",
+            "01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-ff-more",
+        ] {
+            let context = parse(header).expect("a context");
+            assert_eq!(print(&context).as_deref(), Some(HEADER));
+        }
+    }
+
+    #[test]
+    fn whitespace_around_a_header_is_none_of_it() {
+        assert!(parse(&format!(" \t{HEADER}\t ")).is_some());
+        assert_eq!(parse(&format!("\n{HEADER}")), None);
+    }
+}
