@@ -5,7 +5,8 @@ use std::time::{Duration, SystemTime};
 
 use throughline::testing::{Span, Traces};
 use throughline::{
-    Facts, HeaderReader, Message, MessageMut, Outcome, async_consumer, async_producer,
+    Batch, BatchMut, Facts, HeaderReader, Message, MessageMut, Outcome, async_consumer,
+    async_producer,
 };
 use throughline_tests::{Headers, OTHER_SENDER, SENDER, from, in_both_worlds};
 
@@ -338,5 +339,60 @@ fn what_settles_nothing_yet_has_no_type() {
             .has_no_attribute("messaging.operation.type")
             .has_no_attribute("messaging.message.body.size");
         traces.span("process orders.{region}").has_attribute("messaging.operation.type", "process");
+    });
+}
+
+/// A batch that knows what its messages don't.
+struct Shelf(Vec<Telling>);
+
+impl Batch for Shelf {
+    fn each<'m>(&'m self, visit: &mut dyn FnMut(&'m dyn Message)) {
+        self.0.each(visit);
+    }
+
+    fn describe<'m>(&'m self, facts: &mut Facts<'m>) {
+        facts.system("shelves").destination("upper").partition("0").attribute("shelf.depth", 7);
+    }
+}
+
+impl BatchMut for Shelf {
+    fn each_mut(&mut self, visit: &mut dyn FnMut(&mut dyn MessageMut)) {
+        self.0.each_mut(visit);
+    }
+}
+
+#[test]
+fn a_batch_tells_what_its_messages_do_not() {
+    in_both_worlds(|capture| {
+        let traces = capture.run_sync(|| {
+            // They agree on one fact, differ in one, and are silent on the others.
+            let one = telling(|facts| _ = facts.system("kafka").partition("1"));
+            let mut other = telling(|facts| _ = facts.system("kafka").partition("2"));
+            other.headers = from(OTHER_SENDER);
+            let mut shelf = Shelf(vec![one, other]);
+            throughline::consume("handle").link().run_sync(&Some(&shelf), || ());
+            throughline::produce("publish").run_sync(&mut shelf, |_| ());
+            throughline::receive("poll").run_sync(|| Shelf(Vec::new()));
+            throughline::receive("poll_none").name("none").run_sync(|| None::<Shelf>);
+        });
+        for span in ["process upper", "send upper"] {
+            let span = traces.span(span);
+            span.has_attribute("messaging.system", "kafka")
+                .has_attribute("messaging.destination.name", "upper")
+                .has_no_attribute("messaging.destination.partition.id")
+                .has_attribute("shelf.depth", 7)
+                .has_links(2);
+            let key = "messaging.destination.partition.id";
+            span.has_link_attribute(SENDER, key, "1").has_link_attribute(OTHER_SENDER, key, "2");
+        }
+        traces
+            .span("poll")
+            .has_attribute("messaging.system", "shelves")
+            .has_attribute("messaging.destination.partition.id", "0")
+            .has_attribute("messaging.batch.message_count", 0);
+        traces
+            .span("none")
+            .has_attribute("messaging.batch.message_count", 0)
+            .has_no_attribute("messaging.system");
     });
 }

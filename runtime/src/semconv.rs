@@ -118,17 +118,19 @@ pub(crate) mod link_role {
     pub(crate) const ATTEMPT: &str = "attempt";
 }
 
-/// Values of `messaging.system`: the conventions' own, or ours for what they have no name for.
-#[allow(dead_code)] // most belong to the feature of a client
+/// Values of `messaging.system`: the conventions' own, and one for each system that they have none for.
+#[allow(dead_code)] // each but the first is used by the feature of its client
 pub(crate) mod system {
+    pub(crate) const IN_PROCESS: &str = "in_process";
     pub(crate) const AWS_SNS: &str = "aws.sns";
     pub(crate) const AWS_SQS: &str = "aws_sqs";
     pub(crate) const GCP_PUBSUB: &str = "gcp_pubsub";
-    pub(crate) const IN_PROCESS: &str = "in_process";
     pub(crate) const KAFKA: &str = "kafka";
     pub(crate) const MQTT: &str = "mqtt";
     pub(crate) const NATS: &str = "nats";
     pub(crate) const PULSAR: &str = "pulsar";
+    pub(crate) const RABBITMQ: &str = "rabbitmq";
+    pub(crate) const REDIS: &str = "redis";
 }
 
 /// Values of `error.type` that name no error type.

@@ -2,39 +2,49 @@
 //! its tests ignored, with the reason; under `THROUGHLINE_REQUIRE_BROKERS=1` they fail.
 
 #[cfg(feature = "kafka")]
+mod kafka;
+#[cfg(feature = "mqtt")]
+mod mosquitto;
+#[cfg(feature = "nats")]
+mod nats;
+#[cfg(feature = "postgresql")]
+mod postgresql;
+#[cfg(any(feature = "kafka", feature = "rabbitmq"))]
 mod python;
+#[cfg(feature = "rabbitmq")]
+mod rabbitmq;
+#[cfg(feature = "redis")]
+mod redis;
+#[cfg(feature = "aws")]
+mod sqs;
 
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial};
 
-/// Each feature with the module that tests its client; of a feature that is off, the tests are told as
-/// not built.
-macro_rules! clients {
-    ($($feature:literal: $module:ident,)+) => {
-        $(#[cfg(feature = $feature)] mod $module;)+
-
-        fn trials() -> Vec<Trial> {
-            let mut trials = Vec::new();
-            $(
-                #[cfg(feature = $feature)]
-                trials.extend($module::trials());
-                #[cfg(not(feature = $feature))]
-                trials.push(throughline_test_brokers::not_built(stringify!($module), $feature));
-            )+
-            trials
-        }
-    };
-}
-
-clients! {
-    "aws": sqs,
-    "kafka": kafka,
-    "mqtt": mosquitto,
-    "nats": nats,
-    "postgresql": postgresql,
+/// The tests of each module whose feature is on; those of the others are told as not built.
+macro_rules! trials_of {
+    ($($module:ident: $feature:literal,)+) => {{
+        let mut trials: Vec<Trial> = Vec::new();
+        $(
+            #[cfg(feature = $feature)]
+            trials.extend($module::trials());
+            #[cfg(not(feature = $feature))]
+            trials.push(throughline_test_brokers::not_built(stringify!($module), $feature));
+        )+
+        trials
+    }};
 }
 
 fn main() -> ExitCode {
-    libtest_mimic::run(&Arguments::from_args(), trials()).exit_code()
+    let trials = trials_of! {
+        kafka: "kafka",
+        mosquitto: "mqtt",
+        nats: "nats",
+        postgresql: "postgresql",
+        rabbitmq: "rabbitmq",
+        redis: "redis",
+        sqs: "aws",
+    };
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

@@ -57,6 +57,26 @@ impl<'m> Agreement<'m> {
         agreed.others.retain(|other| !self.others_differ.contains(&other.key));
     }
 
+    /// Adds what the batch says of all its messages, where they say nothing themselves.
+    pub(crate) fn complete(&mut self, of_all: Facts<'m>) {
+        let agreed = self.facts.get_or_insert_default();
+        if agreed.known[DESTINATION].is_none() {
+            agreed.destination_varies |= of_all.destination_varies;
+        }
+        for ((agreed, differs), fact) in agreed.known.iter_mut().zip(self.differs).zip(of_all.known)
+        {
+            if agreed.is_none() && !differs {
+                *agreed = fact;
+            }
+        }
+        let is_new = |other: &KeyValue| {
+            let is_same = |known: &KeyValue| known.key == other.key;
+            !self.others_differ.contains(&other.key) && !agreed.others.iter().any(is_same)
+        };
+        let new: Vec<KeyValue> = of_all.others.into_iter().filter(is_new).collect();
+        agreed.others.extend(new);
+    }
+
     pub(crate) fn into_owned(self) -> Agreement<'static> {
         Agreement {
             facts: self.facts.map(Facts::into_owned),

@@ -5,12 +5,12 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::{Message, MessageMut};
+use super::{Facts, Message, MessageMut};
 
 /// Several messages that are handled by one call.
 ///
-/// Implemented for slices, arrays, `Vec` and `VecDeque` of messages and for what points to one. A
-/// client's own batch type says so by implementing it.
+/// Implemented for slices, arrays, `Vec` and `VecDeque` of messages and for what points to one; `None`
+/// is a batch of none. A client's own batch type says so by implementing it.
 ///
 /// ```
 /// use throughline::{Batch, Message, Traced};
@@ -31,6 +31,31 @@ use super::{Message, MessageMut};
 pub trait Batch {
     /// Calls `visit` with each message in order.
     fn each<'m>(&'m self, visit: &mut dyn FnMut(&'m dyn Message));
+
+    /// Says what the batch knows of all its messages and they themselves do not, such as the stream
+    /// that they stand in.
+    ///
+    /// ```
+    /// use throughline::{Batch, Facts, Message, Traced};
+    ///
+    /// struct Partition {
+    ///     number: u32,
+    ///     records: Vec<Traced<String>>,
+    /// }
+    ///
+    /// impl Batch for Partition {
+    ///     fn each<'m>(&'m self, visit: &mut dyn FnMut(&'m dyn Message)) {
+    ///         self.records.each(visit);
+    ///     }
+    ///
+    ///     fn describe<'m>(&'m self, facts: &mut Facts<'m>) {
+    ///         facts.partition(self.number.to_string());
+    ///     }
+    /// }
+    /// ```
+    fn describe<'m>(&'m self, facts: &mut Facts<'m>) {
+        let _ = facts;
+    }
 }
 
 /// Several messages that trace context can be written into: what a producer sends by one call.
@@ -83,6 +108,10 @@ macro_rules! batch_behind_a_pointer {
             fn each<'m>(&'m self, visit: &mut dyn FnMut(&'m dyn Message)) {
                 (**self).each(visit);
             }
+
+            fn describe<'m>(&'m self, facts: &mut Facts<'m>) {
+                (**self).describe(facts);
+            }
         }
     )+};
 }
@@ -92,6 +121,24 @@ batch_behind_a_pointer!(&B, &mut B, Box<B>, Rc<B>, Arc<B>);
 impl<B: Batch + ToOwned + ?Sized> Batch for Cow<'_, B> {
     fn each<'m>(&'m self, visit: &mut dyn FnMut(&'m dyn Message)) {
         (**self).each(visit);
+    }
+
+    fn describe<'m>(&'m self, facts: &mut Facts<'m>) {
+        (**self).describe(facts);
+    }
+}
+
+impl<B: Batch> Batch for Option<B> {
+    fn each<'m>(&'m self, visit: &mut dyn FnMut(&'m dyn Message)) {
+        if let Some(batch) = self {
+            batch.each(visit);
+        }
+    }
+
+    fn describe<'m>(&'m self, facts: &mut Facts<'m>) {
+        if let Some(batch) = self {
+            batch.describe(facts);
+        }
     }
 }
 

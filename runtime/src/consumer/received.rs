@@ -58,6 +58,9 @@ impl<B: Batch + ?Sized> Receive<Many> for B {
     fn receive<'m>(&'m self, wanted: Wanted<'m>) -> Received<'m> {
         let mut received = Received::nothing(wanted, Some(0));
         self.each(&mut |message| received.take(message, wanted));
+        let mut facts = Facts::default();
+        self.describe(&mut facts);
+        received.facts.complete(facts);
         received
     }
 }

@@ -54,6 +54,9 @@ impl<B: BatchMut + ?Sized> Publish<Many> for B {
 
     fn look<'m>(&'m self, look: &mut Look<'m, '_>) {
         self.each(&mut |message| look.at(message));
+        let mut facts = Facts::default();
+        self.describe(&mut facts);
+        look.facts.complete(facts);
     }
 
     fn write(&mut self, writing: &mut Writing) {

@@ -101,6 +101,9 @@
 //! }
 //! ```
 //!
+//! A producer may also return what the client returns, `OwnedDeliveryResult` for instance, which has the record
+//! beside the error: of that the error alone is told.
+//!
 //! # Receiving and settling
 //!
 //! librdkafka fetches ahead, so most polls hand out what is there already and need no span. Where you want
@@ -154,6 +157,7 @@ use std::mem;
 use std::panic::{self, AssertUnwindSafe};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use rdkafka::error::KafkaError;
 use rdkafka::message::{
     BorrowedHeaders, BorrowedMessage, Header, Headers, Message as RdkafkaMessage, OwnedHeaders,
     OwnedMessage, Timestamp, ToBytes,
@@ -162,6 +166,7 @@ use rdkafka::producer::{BaseRecord, FutureRecord};
 use rdkafka::util::IntoOpaque;
 
 use crate::carrier::{Facts, HeaderReader, Message, MessageMut, Repeats};
+use crate::outcome::{IntoOutcome, Outcome};
 use crate::semconv::system;
 
 impl Message for BorrowedHeaders {
@@ -262,6 +267,14 @@ macro_rules! record_to_be_sent {
 record_to_be_sent!(FutureRecord<K: (ToBytes + ?Sized), P: (ToBytes + ?Sized)>);
 record_to_be_sent!(BaseRecord<K: (ToBytes + ?Sized), P: (ToBytes + ?Sized), D: (IntoOpaque)>);
 
+/// What could not be sent comes back beside the error. Of that nothing is told: it may be large, and is nobody's
+/// business.
+impl<Unsent> IntoOutcome for (KafkaError, Unsent) {
+    fn outcome(&self) -> Outcome {
+        Outcome::of_error(&self.0)
+    }
+}
+
 /// What librdkafka has in place of a partition that is not chosen yet.
 const UNASSIGNED: i32 = -1;
 
@@ -355,10 +368,12 @@ fn size_on_the_wire(name: usize, value: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use rdkafka::error::RDKafkaErrorCode;
+
     use super::*;
     use crate::TraceContext;
     use crate::testing::{Traces, capture_sync};
-    use crate::{Outcome, consume, produce};
+    use crate::{consume, produce};
 
     const SENDER: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     const OTHER_SENDER: &str = "00-1af7651916cd43dd8448eb211c80319c-c7ad6b7169203331-01";
@@ -495,6 +510,15 @@ mod tests {
             .has_no_attribute("messaging.destination.partition.id")
             .has_no_attribute("messaging.kafka.message.key")
             .has_no_attribute("messaging.message.body.size");
+    }
+
+    #[test]
+    fn of_what_could_not_be_sent_the_error_alone_is_told() {
+        let full = KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull);
+        let unsent = undelivered(None, Some(b"a secret"), Timestamp::NotAvailable);
+        let told = crate::outcome!(&Err::<(), _>((full.clone(), unsent)));
+        assert_eq!(told, Outcome::error("KafkaError").describe(full.to_string()));
+        assert_eq!(crate::outcome!(&Ok::<(), (KafkaError, OwnedMessage)>(())), Outcome::ok());
     }
 
     #[test]
