@@ -142,7 +142,8 @@ impl Message for SqsMessage {
     }
 
     fn describe<'m>(&'m self, facts: &mut Facts<'m>) {
-        describe_queued(facts, &self.message_id, &self.attributes, &self.event_source_arn);
+        let (id, arn) = (self.message_id.as_deref(), self.event_source_arn.as_deref());
+        describe_queued(facts, id, &self.attributes, arn);
         if let Some(body) = &self.body {
             facts.body_size(body.len() as u64);
         }
@@ -156,19 +157,20 @@ impl<T: Serialize> Message for SqsMessageObj<T> {
     }
 
     fn describe<'m>(&'m self, facts: &mut Facts<'m>) {
-        describe_queued(facts, &self.message_id, &self.attributes, &self.event_source_arn);
+        let (id, arn) = (self.message_id.as_deref(), self.event_source_arn.as_deref());
+        describe_queued(facts, id, &self.attributes, arn);
     }
 }
 
 fn describe_queued<'m>(
     facts: &mut Facts<'m>,
-    id: &'m Option<String>,
+    id: Option<&'m str>,
     told_by_sqs: &HashMap<String, String>,
-    arn: &'m Option<String>,
+    arn: Option<&'m str>,
 ) {
     let told = |name| told_by_sqs.get(name).map(String::as_str);
     let (sent_at, receive_count) = (told("SentTimestamp"), told("ApproximateReceiveCount"));
-    queued::describe(facts, id.as_deref(), sent_at, receive_count);
+    queued::describe(facts, id, sent_at, receive_count);
     if let Some(arn) = arn {
         facts.destination(aws::name_in_arn(arn));
     }
