@@ -180,7 +180,7 @@ async fn calls<R>(
 async fn a_flush_after_the_batch_sends_its_spans_before_the_freeze() {
     let exporter = InMemorySpanExporter::default();
     let patient =
-        BatchConfigBuilder::default().with_scheduled_delay(Duration::from_secs(3600)).build();
+        BatchConfigBuilder::default().with_scheduled_delay(Duration::from_hours(1)).build();
     let processor =
         BatchSpanProcessor::builder(exporter.clone()).with_batch_config(patient).build();
     let provider = SdkTracerProvider::builder().with_span_processor(processor).build();

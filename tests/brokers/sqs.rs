@@ -96,13 +96,13 @@ impl Queue {
 }
 
 /// Runs `body` with a queue of its own in both worlds, and then checks what it has made.
-fn with_queue(address: &str, body: impl AsyncFn(&Queue), check: impl Fn(&Traces, &Queue)) {
+fn with_queue(address: &str, body: &impl AsyncFn(&Queue), check: impl Fn(&Traces, &Queue)) {
     in_both_worlds(|capture: Capture| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         runtime.expect("a runtime").block_on(async {
             let queue = Queue::new(address).await;
             let traces = capture.run(async {
-                let made = tokio::time::timeout(Duration::from_secs(60), body(&queue)).await;
+                let made = tokio::time::timeout(Duration::from_mins(1), body(&queue)).await;
                 made.expect("done within a minute");
             });
             check(&traces.await, &queue);
@@ -133,7 +133,7 @@ fn the_handler_continues_the_producer(address: &str) {
         publish(queue.order()).await.expect("sent");
         charge_card(&queue.next().await).await;
     };
-    with_queue(address, body, |traces, queue| {
+    with_queue(address, &body, |traces, queue| {
         let send = format!("send {}", queue.name());
         traces
             .span(&send)
@@ -172,7 +172,7 @@ fn a_poll_links_to_what_it_brings(address: &str) {
         let none = throughline::receive("poll_again").run(queue.poll().wait_time_seconds(0).send());
         assert!(none.await.expect("a poll").messages().is_empty());
     };
-    with_queue(address, body, |traces, queue| {
+    with_queue(address, &body, |traces, queue| {
         traces
             .span("receive orders")
             .is_kind("client")
@@ -196,7 +196,7 @@ fn a_second_delivery_is_a_second_attempt(address: &str) {
         told.expect("visible again");
         charge_card(&queue.next().await).await;
     };
-    with_queue(address, body, |traces, queue| {
+    with_queue(address, &body, |traces, queue| {
         let send = format!("send {}", queue.name());
         let attempts = traces.spans("charge_card");
         let numbers = attempts.iter().map(|span| {
@@ -236,7 +236,7 @@ fn ten_messages_are_created_sent_and_received(address: &str) {
         let received = poll(queue).await.expect("a poll");
         assert_eq!(charge_all(&received).await, 10);
     };
-    with_queue(address, body, |traces, _| {
+    with_queue(address, &body, |traces, _| {
         assert_eq!(traces.spans("create orders").len(), 10);
         let about_all = |span: Span<'_>| {
             span.has_links(10).has_attribute("messaging.batch.message_count", 10);
@@ -272,7 +272,7 @@ fn a_deletion_settles(address: &str) {
             throughline::settle("delete_nothing").run(&order, delete.receipt_handle("x").send());
         assert!(refused.await.is_err());
     };
-    with_queue(address, body, |traces, queue| {
+    with_queue(address, &body, |traces, queue| {
         traces
             .span("delete orders")
             .is_kind("client")
@@ -297,8 +297,8 @@ fn ours(message: &Message) -> Vec<&str> {
 /// Publishes within the story of somebody else, with baggage and state.
 async fn publish_for(sender: &[(&str, &str)], order: SendMessageFluentBuilder) {
     let handler = throughline::consume("handler").continue_();
-    let sent = handler.run(&sender, async { publish(order).await.map(|_| ()) });
-    sent.await.expect("sent");
+    let sent = handler.run(&sender, Box::pin(async { publish(order).await.map(|_| ()) }));
+    Box::pin(sent).await.expect("sent");
 }
 
 fn the_users_own_attributes_are_all_there(address: &str) {
@@ -324,7 +324,7 @@ fn the_users_own_attributes_are_all_there(address: &str) {
             assert_eq!(tenant.as_deref(), expected.contains(&"baggage").then_some("acme"));
         }
     };
-    with_queue(address, body, |traces, queue| {
+    with_queue(address, &body, |traces, queue| {
         let (without, with): (Vec<_>, Vec<_>) = traces
             .spans("charge_card")
             .into_iter()
@@ -354,7 +354,7 @@ fn large_baggage_fails_no_send(address: &str) {
             charge_card(&order).await;
         }
     };
-    with_queue(address, body, |traces, queue| {
+    with_queue(address, &body, |traces, queue| {
         let (send, handled) = (format!("send {}", queue.name()), traces.spans("charge_card"));
         assert_eq!(handled.len(), 3);
         for span in handled {
@@ -381,7 +381,7 @@ fn a_batch_of_large_messages_is_sent(address: &str) {
         assert_eq!(sent.successful().len(), 10);
         charge_card(&queue.next().await).await;
     };
-    with_queue(address, body, |traces, _| {
+    with_queue(address, &body, |traces, _| {
         traces.span("charge_card").continues(SENDER);
     });
 }
@@ -408,7 +408,7 @@ fn headers_of_others_are_read(address: &str) {
         assert_eq!(received.messages().len(), 1);
         charge_card(&received.messages()[0]).await;
     };
-    with_queue(address, body, |traces, _| {
+    with_queue(address, &body, |traces, _| {
         let because = |reason: &str| {
             let is_so = |span: &Span<'_>| {
                 span.attribute("throughline.relation.reason")
@@ -436,7 +436,7 @@ fn the_header_of_x_ray_is_read(address: &str) {
         by_xray.message_attributes("traceparent", text(SENDER)).send().await.expect("sent");
         charge_card(&queue.next().await).await;
     };
-    with_queue(address, body, |traces, _| {
+    with_queue(address, &body, |traces, _| {
         let mut of: Vec<_> =
             traces.spans("charge_card").iter().map(|span| span.trace_id().to_string()).collect();
         of.sort_unstable();
@@ -477,7 +477,7 @@ fn a_message_of_sns_is_continued(address: &str) {
             assert_eq!(order.body() == Some("two lemons"), raw, "{order:?}");
             charge_card(&order).await;
         };
-        with_queue(address, body, |traces, queue| {
+        with_queue(address, &body, |traces, queue| {
             let send = format!("send {}", queue.name());
             let topic = format!("arn:aws:sns:eu-central-1:123456789012:{}", queue.name());
             traces

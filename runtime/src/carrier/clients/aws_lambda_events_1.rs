@@ -42,6 +42,7 @@
 //! # impl std::fmt::Display for PaymentError {
 //! #     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { f.write_str("refused") }
 //! # }
+//! # fn main() {}
 //! ```
 //!
 //! A handler for a single message may `continue` instead, as any other; a batch can't be continued.

@@ -46,6 +46,7 @@
 //! }
 //! # }
 //! # struct PaymentError;
+//! # fn main() {}
 //! ```
 //!
 //! # Ask for the attributes
