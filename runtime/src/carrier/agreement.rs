@@ -141,7 +141,10 @@ impl<'m> Agreement<'m> {
             }
             self.facts.get_or_insert_default().destination_varies = false;
         }
-        let (address, port) = said.server.as_ref().map_or((None, None), host_and_port);
+        let (address, port) = match &said.server {
+            Some(server) => host_and_port(server),
+            None => (None, None),
+        };
         for (at, text) in [
             (SYSTEM, &said.system),
             (DESTINATION, &said.destination),
@@ -204,18 +207,15 @@ impl<'m> Agreement<'m> {
 }
 
 /// `broker:9092`, `[::1]:9092`, or a name alone.
-fn host_and_port(server: &Cow<'static, str>) -> (Option<Cow<'static, str>>, Option<u16>) {
+fn host_and_port(server: &str) -> (Option<Cow<'static, str>>, Option<u16>) {
     let (host, port) = match server.rsplit_once(':') {
         // Of an address of IPv6 without brackets the last part is no port.
-        Some((host, port)) if !host.contains(':') || host.ends_with(']') => {
-            (host, port.parse().ok())
-        }
-        _ => ("", None),
+        Some((host, port)) if !host.contains(':') || host.ends_with(']') => match port.parse() {
+            Ok(port) => (host.trim_start_matches('[').trim_end_matches(']'), Some(port)),
+            Err(_) => (server, None),
+        },
+        _ => (server, None),
     };
-    if port.is_none() {
-        return (Some(server.clone()), None);
-    }
-    let host = host.trim_start_matches('[').trim_end_matches(']');
     (Some(Cow::Owned(host.to_owned())), port)
 }
 
@@ -225,8 +225,8 @@ mod tests {
 
     #[test]
     fn a_server_is_a_host_and_may_have_a_port() {
-        let parts = |server: &'static str| {
-            let (host, port) = host_and_port(&Cow::Borrowed(server));
+        let parts = |server: &str| {
+            let (host, port) = host_and_port(server);
             (host.map(Cow::into_owned).unwrap_or_default(), port)
         };
         assert_eq!(parts("broker:9092"), ("broker".to_owned(), Some(9092)));

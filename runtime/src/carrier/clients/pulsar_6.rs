@@ -1,5 +1,5 @@
 //! Apache Pulsar, with [`pulsar`](https://docs.rs/pulsar) 6. Feature `pulsar-6`. The client's build needs
-//! `protoc`, and it builds with none but a runtime: this feature brings `tokio-rustls-runtime-ring`.
+//! `protoc`, and one of its runtimes, such as its feature `tokio-runtime`, which your own dependency chooses.
 //!
 //! There is no server of Pulsar to test with: what stands here is tested with the client's own types, and not
 //! with a broker.
