@@ -13,7 +13,7 @@ use opentelemetry_sdk::metrics::SdkMeterProvider;
 use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData, SpanExporter};
 use throughline::fmt::WithTraceIds;
 use throughline::testing::Traces;
-use tracing::Subscriber;
+use tracing::{Metadata, Subscriber};
 use tracing_subscriber::filter::{LevelFilter, filter_fn};
 use tracing_subscriber::fmt::{format, layer};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
@@ -87,8 +87,9 @@ impl Telemetry {
             .with_threads(false)
             .with_target(false)
             .with_tracked_inactivity(false)
-            // Events are for the log, whose lines lead to their spans; on spans the conventions want none.
-            .with_filter(filter_fn(|metadata| !metadata.is_event()));
+            // Events are for the log, whose lines lead to their spans; on spans the conventions want none. And a broker's
+            // client may have spans of its own, which are no part of an order's story.
+            .with_filter(filter_fn(|metadata| !metadata.is_event() && !is_of_a_client(metadata)));
         registry()
             // Below this level the HTTP libraries tell of themselves.
             .with(LevelFilter::INFO)
@@ -107,6 +108,10 @@ impl Telemetry {
         self.provider.force_flush()?;
         self.meters.iter().try_for_each(SdkMeterProvider::force_flush).map_err(Failure::Metrics)
     }
+}
+
+fn is_of_a_client(metadata: &Metadata<'_>) -> bool {
+    metadata.target().starts_with("lapin")
 }
 
 /// What the telemetry is about.

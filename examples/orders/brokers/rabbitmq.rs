@@ -1,4 +1,8 @@
-//! RabbitMQ: a fanout exchange, and a quorum queue for each group.
+//! RabbitMQ: a fanout exchange, and a durable queue for each group.
+//!
+//! Such a classic queue says of an order that comes again that it is not the first delivery. A quorum queue
+//! would count as well, but one of RabbitMQ 3.10 that clients reach while the server starts may stay without
+//! a leader, and then gives and takes nothing until the next start.
 
 use std::sync::Arc;
 
@@ -7,7 +11,7 @@ use lapin::options::{
     BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions,
     ConfirmSelectOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions,
 };
-use lapin::types::{AMQPValue, FieldTable, LongString};
+use lapin::types::FieldTable;
 use lapin::{
     BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, ExchangeKind,
 };
@@ -81,9 +85,12 @@ impl Topic for RabbitMq {
         let persistent = BasicProperties::default()
             .with_content_type("application/json".into())
             .with_delivery_mode(2);
-        publish(&channel, &self.exchange.name, &order.to_json(), persistent)
-            .await
-            .map_err(Unavailable::because)
+        let published = publish(&channel, &self.exchange.name, &order.to_json(), persistent).await;
+        if published.is_err() {
+            // Whatever is the matter with it, the next order gets another one.
+            *self.open.lock().await = None;
+        }
+        published.map_err(Unavailable::because)
     }
 
     async fn subscribe(
@@ -114,12 +121,9 @@ impl Exchange {
             .exchange_declare(self.name.as_str().into(), kind, durable, FieldTable::default())
             .await?;
         for group in GROUPS {
-            // Only a quorum queue counts how often it has delivered a message.
             let durable = QueueDeclareOptions { durable: true, ..Default::default() };
-            let mut quorum = FieldTable::default();
-            let queue_type = AMQPValue::LongString(LongString::from("quorum"));
-            quorum.insert("x-queue-type".into(), queue_type);
-            channel.queue_declare(self.queue(group).into(), durable, quorum).await?;
+            let queue = self.queue(group).into();
+            channel.queue_declare(queue, durable, FieldTable::default()).await?;
             let (queue, exchange) = (self.queue(group).into(), self.name.as_str().into());
             let options = QueueBindOptions::default();
             channel.queue_bind(queue, exchange, "".into(), options, FieldTable::default()).await?;

@@ -13,8 +13,11 @@ use std::time::Duration;
 
 use libtest_mimic::Trial;
 use throughline_test_brokers::{MOSQUITTO, NATS, RABBITMQ, REDIS, Server, trial, unique};
+use throughline_test_brokers::trial;
 use tokio::time::timeout;
 
+#[cfg(feature = "kafka")]
+use cluster::Cluster;
 use own_server::{Kind, OwnServer};
 use shop::Shop;
 use story::Story;
@@ -39,16 +42,33 @@ pub(crate) fn trials() -> Vec<Trial> {
     });
     #[cfg_attr(not(feature = "kafka"), expect(unused_mut, reason = "Kafka's is added"))]
     let mut all: Vec<_> = killed.into_iter().chain(restarted).chain(collector::trials()).collect();
+    let mut all = collector::trials();
+    for kind in [Kind::Mosquitto, Kind::Nats, Kind::RabbitMq, Kind::Redis] {
+        all.extend(both(kind.scheme(), kind.missing(), Some(2), move || OwnServer::start(kind)));
+    }
     #[cfg(feature = "kafka")]
-    all.extend(cluster::trials());
+    all.extend(both("kafka", None, None, async || Cluster::new()));
     all
 }
 
-/// `attempt` is what the second one is called by the broker.
-fn on_a_server(broker: &str, server: Server, scheme: &str, attempt: Option<u64>) -> Trial {
-    let url = format!("{scheme}://{}", server.address());
-    let name = format!("orders::a_killed_worker_loses_no_order_on_{broker}");
-    trial(name, server.missing(), move || run(a_killed_worker_loses_no_order(url, attempt)))
+/// Both tests on a broker, which says of an order that comes again that it is the `second` attempt, or
+/// does not count.
+fn both<B: Broker>(
+    name: &str,
+    missing: Option<String>,
+    second: Option<u64>,
+    start: impl AsyncFn() -> B + Copy + Send + 'static,
+) -> [Trial; 2] {
+    let killed = format!("orders::a_killed_worker_loses_no_order_on_{name}");
+    let restarted = format!("orders::a_restarted_broker_loses_no_order_on_{name}");
+    [
+        trial(killed, missing.clone(), move || {
+            run(async { a_killed_worker_loses_no_order(start().await, second).await });
+        }),
+        trial(restarted, missing, move || {
+            run(async { a_restarted_broker_loses_no_order(start().await).await });
+        }),
+    ]
 }
 
 fn run(test: impl Future<Output = ()>) {
@@ -60,8 +80,8 @@ fn run(test: impl Future<Output = ()>) {
 /// Payment, reservation, newsletter, invoice and the sales.
 const HANDLERS: usize = 5;
 
-async fn a_killed_worker_loses_no_order(url: String, attempt: Option<u64>) {
-    let shop = Shop::on(&url, &unique("orders")).await;
+async fn a_killed_worker_loses_no_order(broker: impl Broker, second: Option<u64>) {
+    let shop = Shop::on(&broker.url()).await;
     // It does not get any further: it will be killed in the middle of every handler.
     let mut slow = shop.worker(Some(PATIENCE * 100)).await;
     let web = shop.web().await;
@@ -75,8 +95,9 @@ async fn a_killed_worker_loses_no_order(url: String, attempt: Option<u64>) {
     let story = shop.story_of(&["A-1", "A-2", "A-3"]).await;
     for order in ["A-1", "A-2", "A-3"] {
         story.assert_is_joined(order);
+        story.assert_is_settled(order);
     }
-    match attempt {
+    match second {
         Some(attempt) => story.assert_every_handler_made_attempt("A-1", attempt),
         None => story.assert_nobody_counts_attempts("A-1"),
     }
@@ -85,23 +106,23 @@ async fn a_killed_worker_loses_no_order(url: String, attempt: Option<u64>) {
 }
 
 /// A broker that can be stopped, and started again with what it had.
-trait Restarted {
+trait Broker {
     fn url(&self) -> String;
     async fn stop(&mut self);
     async fn start_again(&mut self);
 }
 
-async fn a_restarted_broker_loses_no_order(mut server: impl Restarted) {
-    let shop = Shop::on(&server.url(), "orders").await;
+async fn a_restarted_broker_loses_no_order(mut broker: impl Broker) {
+    let shop = Shop::on(&broker.url()).await;
     let mut worker = shop.worker(Some(Duration::from_millis(300))).await;
     let web = shop.web().await;
     web.place("A-1").await;
     web.place("A-2").await;
     web.place("A-3").await;
     worker.until_said("at work", 1).await;
-    server.stop().await;
+    broker.stop().await;
     web.is_refused("B-1").await;
-    server.start_again().await;
+    broker.start_again().await;
     web.place_in_the_end("A-4").await;
 
     let story = shop.story_of(&["A-1", "A-2", "A-3", "A-4"]).await;

@@ -1,4 +1,4 @@
-//! Brokers that a test starts for itself, since it stops them in between.
+//! Brokers that a test starts for itself: it may stop them in between, and leaves nothing behind.
 
 use std::fs;
 use std::net::TcpListener;
@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio::process::Child;
 use tokio::time::{sleep, timeout};
 
-use super::{PATIENCE, Restarted};
+use super::{Broker, PATIENCE};
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Kind {
@@ -68,19 +68,25 @@ impl Kind {
                 command.args(["-a", "127.0.0.1", "-p", &port_as_text, "-js", "-sd"]).arg(folder)
             }
             Kind::RabbitMq => {
-                let node = format!("orders-{port}@localhost");
-                let [data, log] = ["mnesia", "log"].map(|it| folder.join(it));
-                let distribution = free_port().to_string();
-                fs::write(folder.join("plugins"), "[].").expect("a file");
+                let file = |name: &str, text: String| {
+                    let file = folder.join(name);
+                    fs::write(&file, text).expect("a file");
+                    file
+                };
+                let listener = format!("listeners.tcp.1 = 127.0.0.1:{port}\n");
                 command
-                    .env("RABBITMQ_NODENAME", node)
-                    .env("RABBITMQ_NODE_IP_ADDRESS", "127.0.0.1")
-                    .env("RABBITMQ_NODE_PORT", &port_as_text)
-                    .env("RABBITMQ_DIST_PORT", distribution)
-                    .env("RABBITMQ_MNESIA_BASE", data)
-                    .env("RABBITMQ_LOG_BASE", log)
-                    .env("RABBITMQ_ENABLED_PLUGINS_FILE", folder.join("plugins"))
+                    .env("RABBITMQ_CONFIG_FILE", file("rabbitmq.conf", listener))
+                    // In place of the machine's own.
+                    .env("RABBITMQ_CONF_ENV_FILE", file("env.conf", String::new()))
+                    .env("RABBITMQ_ENABLED_PLUGINS_FILE", file("plugins", "[].".to_owned()))
+                    .env("RABBITMQ_NODENAME", format!("orders-{port}@localhost"))
+                    .env("RABBITMQ_DIST_PORT", free_port().to_string())
+                    .env("ERL_EPMD_ADDRESS", "127.0.0.1")
+                    .env("RABBITMQ_MNESIA_BASE", folder.join("mnesia"))
+                    .env("RABBITMQ_LOG_BASE", folder.join("log"))
                     .env("HOME", folder)
+                    // The process that is started here is then the one that is killed.
+                    .env("RUNNING_UNDER_SYSTEMD", "yes")
             }
             Kind::Redis => command
                 .args(["--bind", "127.0.0.1", "--port", &port_as_text, "--save", "", "--dir"])
@@ -120,7 +126,7 @@ impl OwnServer {
     }
 }
 
-impl Restarted for OwnServer {
+impl Broker for OwnServer {
     fn url(&self) -> String {
         format!("{}://127.0.0.1:{}", self.kind.scheme(), self.port)
     }

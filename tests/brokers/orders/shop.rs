@@ -11,21 +11,20 @@ use throughline_test_linter::Receiver;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::Child;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::{PATIENCE, Story};
 
-/// A topic of a broker, and who is told of what happens there.
+/// The topic of a broker, and who is told of what happens there.
 pub(crate) struct Shop {
     url: String,
-    topic: String,
     receiver: Receiver,
 }
 
 impl Shop {
-    pub(crate) async fn on(url: &str, topic: &str) -> Self {
+    pub(crate) async fn on(url: &str) -> Self {
         let receiver = Receiver::start().await.expect("a port");
-        Self { url: url.to_owned(), topic: topic.to_owned(), receiver }
+        Self { url: url.to_owned(), receiver }
     }
 
     /// A worker that has all its subscriptions. What each handler has to do takes it as long as `work`.
@@ -42,7 +41,7 @@ impl Shop {
 
     fn start(&self, role: &[&str], environment: Option<(&str, String)>) -> Process {
         let mut orders = Command::new(example());
-        orders.args(["--broker", &self.url, "--topic", &self.topic]).args(role);
+        orders.args(["--broker", &self.url]).args(role);
         // Sooner than by default, since we wait for it.
         orders.args(["--redeliver-after", "3"]).env("OTEL_BSP_SCHEDULE_DELAY", "100");
         orders.env("OTEL_EXPORTER_OTLP_ENDPOINT", self.receiver.endpoint()).envs(environment);
@@ -53,13 +52,11 @@ impl Shop {
     pub(crate) async fn story_of(&self, orders: &[&str]) -> Story {
         let is_told = |story: Story| orders.iter().all(|order| story.is_told(order));
         let told = self.receiver.until(|received| is_told(Story::of(received)));
-        match timeout(PATIENCE, told).await {
-            Ok(received) => Story::of(&received),
-            Err(_) => {
-                let received = self.receiver.until(|_| true).await;
-                panic!("orders are lost; what is known of {orders:?}:\n{}", Story::of(&received));
-            }
+        if let Ok(received) = timeout(PATIENCE, told).await {
+            return Story::of(&received);
         }
+        let received = self.receiver.until(|_| true).await;
+        panic!("orders are lost; what is known of {orders:?}:\n{}", Story::of(&received));
     }
 }
 
@@ -91,12 +88,15 @@ impl Web {
 
     /// Places an order as often as it takes.
     pub(crate) async fn place_in_the_end(&self, id: &str) {
-        let placed = async {
-            while self.try_to_place(id).await.0 != StatusCode::ACCEPTED {
-                sleep(Duration::from_millis(100)).await;
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let (status, answer) = self.try_to_place(id).await;
+            if status == StatusCode::ACCEPTED {
+                return;
             }
-        };
-        timeout(PATIENCE, placed).await.expect("it is accepted in the end");
+            assert!(Instant::now() < until, "in the end it is still refused: {answer}");
+            sleep(Duration::from_millis(100)).await;
+        }
     }
 
     async fn try_to_place(&self, id: &str) -> (StatusCode, Value) {
@@ -190,10 +190,10 @@ fn build() -> PathBuf {
     }
     let built = cargo.stderr(Stdio::inherit()).output().expect("cargo is there");
     let lines = String::from_utf8_lossy(&built.stdout).into_owned();
-    let messages = lines.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let mut messages = lines.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let executable = |message: Value| {
         let is_it = message["target"]["name"] == "orders";
         message["executable"].as_str().filter(|_| is_it).map(PathBuf::from)
     };
-    messages.filter_map(executable).next().expect("the example can be built")
+    messages.find_map(executable).expect("the example can be built")
 }

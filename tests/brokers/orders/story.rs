@@ -24,15 +24,12 @@ impl Story {
         Self { spans: scopes.flat_map(|scope| &scope.spans).cloned().collect() }
     }
 
-    /// Whether all five have handled the order, and have told the broker so.
+    /// Whether all five have handled the order, and have tried to tell the broker so.
     pub(crate) fn is_told(&self, order: &str) -> bool {
         let Some(publish) = self.publish(order) else { return false };
         let are_done = LINKED.iter().all(|function| !self.handlings(function, order).is_empty());
-        let settled = self.spans.iter().filter(|span| {
-            let is_ok = span.status.as_ref().is_none_or(|status| status.code == 0);
-            span.kind() == SpanKind::Client && is_ok && links_to(span, publish)
-        });
-        are_done && !self.recordings(publish).is_empty() && settled.count() >= super::HANDLERS
+        let settlements = self.settlements(publish).count();
+        are_done && !self.recordings(publish).is_empty() && settlements >= super::HANDLERS
     }
 
     /// The payment is in the trace of its request, and everybody else has a link there.
@@ -57,6 +54,13 @@ impl Story {
         for recording in self.recordings(publish) {
             assert!(is_root(recording), "{self}");
         }
+    }
+
+    /// The broker knows that all have handled it.
+    pub(crate) fn assert_is_settled(&self, order: &str) {
+        let publish = self.publish(order).expect("it is published");
+        let is_ok = |span: &&Span| span.status.as_ref().is_none_or(|status| status.code == 0);
+        assert!(self.settlements(publish).filter(is_ok).count() >= super::HANDLERS, "{self}");
     }
 
     /// The order came to each handler as the `attempt`th, or later if the machine is busy.
@@ -103,6 +107,10 @@ impl Story {
                 && text(&span.attributes, "order.id").is_some_and(|it| it == order)
         };
         self.spans.iter().filter(is_it).collect()
+    }
+
+    fn settlements<'s>(&'s self, publish: &'s Span) -> impl Iterator<Item = &'s Span> {
+        self.spans.iter().filter(|it| it.kind() == SpanKind::Client && links_to(it, publish))
     }
 
     fn recordings(&self, publish: &Span) -> Vec<&Span> {
@@ -157,5 +165,5 @@ fn text(attributes: &[KeyValue], key: &str) -> Option<String> {
 }
 
 fn hex(id: &[u8]) -> String {
-    id.iter().map(|byte| format!("{byte:02x}")).collect()
+    id.iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
 }

@@ -17,6 +17,7 @@ use prost::Message;
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
+use tower_http::decompression::RequestDecompressionLayer;
 
 /// What was received.
 #[derive(Debug, Clone, Default)]
@@ -43,7 +44,7 @@ impl Received {
 
 type Shared = Arc<watch::Sender<Received>>;
 
-/// A receiver of OTLP in protobuf at a port that nobody else uses.
+/// A receiver of OTLP in protobuf, compressed or not, at a port that nobody else uses.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> std::io::Result<()> {
@@ -73,6 +74,7 @@ impl Receiver {
         let router = Router::new()
             .route("/v1/traces", post(receive_spans))
             .route("/v1/metrics", post(receive_metrics))
+            .layer(RequestDecompressionLayer::new())
             .with_state(Arc::clone(&received));
         let (stop, stopped) = oneshot::channel();
         let server = tokio::spawn(async move {
