@@ -10,12 +10,6 @@ use throughline::{TraceContext, Traced, async_consumer, async_producer};
 use throughline_test_brokers::{MOSQUITTO, in_time, unique};
 use throughline_tests::{OTHER_SENDER, SENDER, baggage, in_both_worlds};
 
-const MOSQUITTO: Server = Server {
-    name: "Mosquitto",
-    variable: "THROUGHLINE_MOSQUITTO",
-    usual_address: "127.0.0.1:1883",
-};
-
 pub(crate) fn trials() -> Vec<Trial> {
     MOSQUITTO.trials(&[
         ("a_handler_continues_its_sender", a_handler_continues_its_sender),

@@ -18,9 +18,6 @@ use throughline::{TraceContext, async_consumer, async_producer};
 use throughline_test_brokers::{NATS, in_time, unique};
 use throughline_tests::{OTHER_SENDER, SENDER, baggage, in_both_worlds};
 
-const NATS: Server =
-    Server { name: "NATS", variable: "THROUGHLINE_NATS", usual_address: "127.0.0.1:4222" };
-
 pub(crate) fn trials() -> Vec<Trial> {
     NATS.trials(&[
         ("a_handler_continues_its_sender", a_handler_continues_its_sender),

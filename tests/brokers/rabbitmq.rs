@@ -26,9 +26,6 @@ use throughline_tests::{SENDER, baggage, in_both_worlds};
 
 use crate::python::{self, Python};
 
-const RABBITMQ: Server =
-    Server { name: "RabbitMQ", variable: "THROUGHLINE_RABBITMQ", usual_address: "127.0.0.1:5672" };
-
 /// The tests of this client.
 pub(crate) fn trials() -> Vec<Trial> {
     let alone = RABBITMQ.trials(&[

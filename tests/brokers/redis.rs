@@ -16,8 +16,6 @@ use throughline::{TraceContext, Traced, async_consumer, async_producer};
 use throughline_test_brokers::REDIS;
 use throughline_tests::{OTHER_SENDER, SENDER, baggage, in_both_worlds};
 
-const REDIS: Server =
-    Server { name: "Redis", variable: "THROUGHLINE_REDIS", usual_address: "127.0.0.1:6379" };
 const GROUP: &str = "billing";
 
 /// The tests of this client.

@@ -12,7 +12,6 @@ use std::future::Future;
 use std::time::Duration;
 
 use libtest_mimic::Trial;
-use throughline_test_brokers::{MOSQUITTO, NATS, RABBITMQ, REDIS, Server, trial, unique};
 use throughline_test_brokers::trial;
 use tokio::time::timeout;
 
@@ -27,21 +26,6 @@ const PATIENCE: Duration = Duration::from_mins(2);
 
 /// The tests of the example.
 pub(crate) fn trials() -> Vec<Trial> {
-    let killed = [
-        on_a_server("nats", NATS, "nats", Some(2)),
-        on_a_server("rabbitmq", RABBITMQ, "amqp", Some(2)),
-        on_a_server("redis", REDIS, "redis", Some(2)),
-        on_a_server("mqtt", MOSQUITTO, "mqtt", Some(2)),
-    ];
-    let restarted = [Kind::Nats, Kind::RabbitMq, Kind::Redis, Kind::Mosquitto].map(|kind| {
-        let name = format!("orders::a_restarted_broker_loses_no_order_on_{}", kind.scheme());
-        let test = move || {
-            run(async { a_restarted_broker_loses_no_order(OwnServer::start(kind).await).await });
-        };
-        trial(name, kind.missing(), test)
-    });
-    #[cfg_attr(not(feature = "kafka"), expect(unused_mut, reason = "Kafka's is added"))]
-    let mut all: Vec<_> = killed.into_iter().chain(restarted).chain(collector::trials()).collect();
     let mut all = collector::trials();
     for kind in [Kind::Mosquitto, Kind::Nats, Kind::RabbitMq, Kind::Redis] {
         all.extend(both(kind.scheme(), kind.missing(), Some(2), move || OwnServer::start(kind)));
