@@ -57,13 +57,12 @@ async fn sell(servers: &str) -> Result<(), Box<dyn Error>> {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let (_cluster, servers) = match env::var("KAFKA_SERVERS") {
-        Ok(servers) => (None, servers),
-        Err(_) => {
-            let cluster = MockCluster::new(1)?;
-            let servers = cluster.bootstrap_servers();
-            (Some(cluster), servers)
-        }
+    let (_cluster, servers) = if let Ok(servers) = env::var("KAFKA_SERVERS") {
+        (None, servers)
+    } else {
+        let cluster = MockCluster::new(1)?;
+        let servers = cluster.bootstrap_servers();
+        (Some(cluster), servers)
     };
     let mut sold = Ok(());
     // A service has a `tracing` subscriber or a global tracer provider in its place.
