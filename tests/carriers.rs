@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use opentelemetry::Context;
 use opentelemetry::baggage::{BaggageExt, KeyValueMetadata};
 use throughline::{HeaderReader, Message, MessageMut, Repeats, TraceContext, Traced};
@@ -127,6 +127,31 @@ fn http_headers_round_trip() {
     round_trips(&mut headers);
     assert_eq!(headers.len(), 4);
     assert_eq!(headers["content-type"], "text/plain");
+}
+
+#[test]
+fn http_requests_and_responses_round_trip_whatever_their_body() {
+    let mut request = Request::new(7);
+    round_trips(&mut request);
+    assert_eq!((request.headers().len(), *request.body()), (3, 7));
+    let mut response = Response::new("seven");
+    round_trips(&mut response);
+    assert_eq!((response.headers().len(), *response.body()), (3, "seven"));
+}
+
+#[test]
+fn http_headers_with_no_room_left_are_left_as_they_are() {
+    let mut full = HeaderMap::new();
+    for number in 0.. {
+        let name = HeaderName::try_from(format!("x-{number}")).expect("a name");
+        if full.try_insert(name, HeaderValue::from_static("1")).is_err() {
+            break;
+        }
+    }
+    let all = full.len();
+    context().write_to(&mut full);
+    assert_eq!(full.len(), all);
+    assert!(TraceContext::read_from(&full).is_empty());
 }
 
 #[test]
@@ -464,4 +489,62 @@ fn a_last_header_that_is_not_utf_8_counts_as_none_where_the_last_counts() {
 fn a_state_that_cannot_be_read_costs_the_state_and_not_the_context() {
     let headers = [("traceparent", SENT), ("tracestate", "no equals sign")];
     assert_eq!(TraceContext::read_from(&headers), bare_context());
+}
+
+/// A message of a protocol that allows so many headers and no more.
+#[derive(Debug, Clone, Message, MessageMut)]
+struct Narrow {
+    #[message(headers)]
+    headers: AtMost,
+}
+
+#[derive(Debug, Clone)]
+struct AtMost {
+    count: usize,
+    headers: BTreeMap<String, String>,
+}
+
+impl Message for AtMost {
+    fn headers<'m>(&'m self, reader: &mut HeaderReader<'m>) {
+        self.headers.headers(reader);
+    }
+}
+
+impl MessageMut for AtMost {
+    fn set_header(&mut self, name: &str, value: &str) {
+        self.headers.set_header(name, value);
+        assert!(self.headers.len() <= self.count, "{self:?}");
+    }
+
+    fn remove_header(&mut self, name: &str) {
+        self.headers.remove_header(name);
+    }
+
+    fn can_set_header(&self, _: &str, _: &str) -> bool {
+        self.headers.len() < self.count
+    }
+}
+
+#[test]
+fn what_a_message_has_no_room_for_is_left_out_by_its_worth() {
+    let order = ["traceparent", "throughline-break", "tracestate", "baggage", "throughline-sent"];
+    let own = [("baggage".to_owned(), "old=1".to_owned()), ("tenant".to_owned(), "a".to_owned())];
+    for room in 0..=order.len() {
+        let headers = AtMost { count: room + 1, headers: BTreeMap::from(own.clone()) };
+        let mut message = [Some(Box::new(Narrow { headers }))];
+        let [narrow] = &mut message;
+        let span = throughline::produce("schedule")
+            .existing(throughline::Existing::Replace)
+            .new_trace(true);
+        let mut parent = throughline::consume("handle").continue_().start(&context());
+        parent.run_sync(|| span.run_sync(narrow, |_| ()));
+        parent.finish(throughline::Outcome::ok());
+
+        let [Some(narrow)] = message else { unreachable!() };
+        let mut expected: Vec<&str> = order[..room].to_vec();
+        expected.push("tenant");
+        expected.sort_unstable();
+        assert!(narrow.headers.headers.keys().eq(expected), "{room}: {narrow:?}");
+        assert_ne!(narrow.headers.headers.get("baggage").map(String::as_str), Some("old=1"));
+    }
 }

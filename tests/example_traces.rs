@@ -2,9 +2,8 @@
 //! who is whose parent, what links to what, kinds, names, ids and counts.
 //!
 //! T1 to T4, T8 and T9 are of the page on spans, T5 of Kafka's, T6 and T7 of Pub/Sub's, T10 of
-//! Lambda's, and T11 to T15 of the OTEP. T7's `modack` is left out, for an operation beside the five
-//! has no span here; and where T7 has its `ack` link to the poll, ours links to the sender, as the
-//! conventions' rules have it.
+//! Lambda's, and T11 to T15 of the OTEP. Where T7 has its `modack` and `ack` link to the poll, ours
+//! link to the sender, as the conventions' rules have it.
 
 use throughline::testing::{Capture, Span, Traces};
 use throughline::{Facts, HeaderReader, Message, MessageMut, TraceContext, async_consumer, field};
@@ -323,9 +322,9 @@ fn messages_created_each_and_sent_by_a_client_later() {
     });
 }
 
-/// T7, but for `modack`: on the consumer's side the subscription is the destination.
+/// T7: on the consumer's side the subscription is the destination.
 #[test]
-fn a_subscription_that_is_pulled_and_acknowledged() {
+fn a_subscription_that_is_pulled_given_more_time_and_acknowledged() {
     in_both_worlds(|capture| {
         let mut message = new("gcp_pubsub", "T", "a1");
         let traces = capture.run_sync(|| {
@@ -333,8 +332,15 @@ fn a_subscription_that_is_pulled_and_acknowledged() {
             throughline::produce("send").run_sync(&mut message, |_| ());
             let pull = throughline::receive("pull").destination("S");
             let pulled = pull.run_sync(|| Some(message.clone())).expect("a message");
+            let more_time = throughline::settle("modack").unsettled().destination("S");
+            more_time.run_sync(&pulled, || ());
             throughline::settle("ack").destination("S").run_sync(&pulled, || ());
         });
+        let more_time = traces.span("modack S").is_kind("client").is_root();
+        more_time
+            .has_attribute("messaging.operation.name", "modack")
+            .has_no_attribute("messaging.operation.type");
+        is_about_one(more_time, &message);
         the(&traces, "create T", "producer", "create").is_root().has_no_links();
         is_about_one(the(&traces, "send T", "client", "send").is_root(), &message);
         for (name, operation) in [("receive S", "receive"), ("ack S", "settle")] {

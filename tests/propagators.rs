@@ -15,7 +15,7 @@ use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, Tra
 use opentelemetry::{Context, KeyValue, global};
 use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
 use throughline::testing::{Capture, Traces};
-use throughline::{TraceContext, Traced};
+use throughline::{HeaderReader, Message, MessageMut, TraceContext, Traced};
 
 const SENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 const OTHER: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -308,4 +308,45 @@ fn headers_are_captured_whichever_propagator_reads() {
             assert!(span.attribute("throughline.message.header.tenant").is_some(), "{traces}");
         },
     );
+}
+
+/// Takes one header and no more.
+#[derive(Debug, Default, PartialEq)]
+struct One(BTreeMap<String, String>);
+
+impl Message for One {
+    fn headers<'m>(&'m self, reader: &mut HeaderReader<'m>) {
+        self.0.headers(reader);
+    }
+}
+
+impl MessageMut for One {
+    fn set_header(&mut self, name: &str, value: &str) {
+        self.0.set_header(name, value);
+    }
+
+    fn remove_header(&mut self, name: &str) {
+        self.0.remove_header(name);
+    }
+
+    fn can_set_header(&self, _: &str, _: &str) -> bool {
+        self.0.is_empty()
+    }
+}
+
+#[test]
+fn where_there_is_no_room_for_all_a_context_is_never_written_in_part() {
+    let written = |headers: &[(&str, &str)]| {
+        let mut message = One::default();
+        TraceContext::read_from(headers).write_to(&mut message);
+        message
+    };
+    {
+        let _in_use = in_use(B3Propagator::new());
+        assert_eq!(written(&[("b3", B3)]), One(owned(&[("b3", B3)])));
+        assert_eq!(written(&[("b3", B3), ("x-debug", "on")]), One::default());
+    }
+    let _in_use = in_use(JaegerPropagator::new());
+    let headers = [("uberctx-tenant", "acme"), ("uber-trace-id", UBER)];
+    assert_eq!(written(&headers), One(owned(&headers[1..])), "baggage is not what names the span");
 }

@@ -214,6 +214,37 @@ mod batches {
     }
 
     #[async_consumer(link, nested, destination = "orders")]
+    async fn reconcile_all(orders: Vec<Order>) {}
+
+    #[test]
+    fn under_the_run_around_it() {
+        shows("A batch in a run that is the story: `link, nested` on a batch", async || {
+            let batch = vec![ordered().await, ordered().await];
+            throughline::task("nightly run").run(reconcile_all(batch)).await;
+        });
+    }
+
+    #[async_consumer(ignore, destination = "orders")]
+    async fn receive_webhooks(orders: Vec<Order>) {}
+
+    #[test]
+    fn no_way_back() {
+        shows("A batch from people who are not trusted: `ignore` on a batch", async || {
+            receive_webhooks(vec![ordered().await, ordered().await]).await;
+        });
+    }
+
+    #[async_consumer(mode = relation, destination = "orders")]
+    async fn audit_all(#[message] orders: Vec<Order>, relation: Relation) {}
+
+    #[test]
+    fn never_continued() {
+        shows("A batch whose relation depends: `mode` on a batch", async || {
+            audit_all(vec![ordered().await, ordered().await], Relation::CONTINUE).await;
+        });
+    }
+
+    #[async_consumer(link, nested, destination = "orders")]
     async fn record_one(order: &Order) {}
 
     #[async_consumer(link, destination = "orders")]

@@ -22,6 +22,9 @@ use tracing_subscriber::registry;
 /// The variable by which OpenTelemetry's tools are told where to send telemetry.
 const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 
+/// And whether to send metrics: `none` where whatever listens takes only spans, as Jaeger does.
+const METRICS: &str = "OTEL_METRICS_EXPORTER";
+
 /// The release of OpenTelemetry's conventions that the spans follow: throughline's, and so those that are made here.
 const SCHEMA: &str = "https://opentelemetry.io/schemas/1.44.0";
 
@@ -45,6 +48,9 @@ impl Telemetry {
         }
         // The exporters read the endpoint, and OpenTelemetry's other variables, by themselves.
         let spans = OtlpExporter::builder().with_http().build()?;
+        if std::env::var_os(METRICS).is_some_and(|exporter| exporter == "none") {
+            return Ok(Self::with_otlp(service, Some(spans)));
+        }
         let metrics = MetricExporter::builder().with_http().build()?;
         let meters = SdkMeterProvider::builder()
             .with_resource(resource(service))
@@ -100,10 +106,7 @@ impl Telemetry {
     /// Sends off what has not been sent yet.
     pub fn flush(&self) -> Result<(), Failure> {
         self.provider.force_flush()?;
-        if let Some(meters) = &self.meters {
-            meters.force_flush()?;
-        }
-        Ok(())
+        self.meters.iter().try_for_each(SdkMeterProvider::force_flush).map_err(Failure::Metrics)
     }
 }
 
@@ -145,6 +148,7 @@ pub enum Failure {
     Endpoint(String),
     Exporter(ExporterBuildError),
     Export(OTelSdkError),
+    Metrics(OTelSdkError),
 }
 
 impl From<ExporterBuildError> for Failure {
@@ -167,7 +171,11 @@ impl fmt::Display for Failure {
                 "{ENDPOINT} is `{endpoint}`; built without TLS, this example needs http://.."
             ),
             Failure::Exporter(error) => write!(f, "nothing can be sent by OTLP: {error}"),
-            Failure::Export(error) => write!(f, "not all could be sent to {ENDPOINT}: {error}"),
+            Failure::Export(error) => write!(f, "spans could not be sent to {ENDPOINT}: {error}"),
+            Failure::Metrics(error) => write!(
+                f,
+                "metrics could not be sent to {ENDPOINT}: {error}. Where it takes none, set {METRICS} to none"
+            ),
         }
     }
 }

@@ -62,6 +62,18 @@ const _: () = {
                 Self::Tick { .. } => {}
             }
         }
+        fn can_set_header(
+            &self,
+            __name: &::core::primitive::str,
+            __value: &::core::primitive::str,
+        ) -> ::core::primitive::bool {
+            match self {
+                Self::Placed { 0: __0, .. } => {
+                    __throughline::MessageMut::can_set_header(&*__0, __name, __value)
+                }
+                Self::Tick { .. } => true,
+            }
+        }
         fn set_context(
             &mut self,
             __context: &__throughline::TraceContext,

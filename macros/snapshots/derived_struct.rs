@@ -59,6 +59,14 @@ where
         let Self { headers: __headers, .. } = self;
         ::throughline::MessageMut::remove_header(&mut *__headers, __name)
     }
+    fn can_set_header(
+        &self,
+        __name: &::core::primitive::str,
+        __value: &::core::primitive::str,
+    ) -> ::core::primitive::bool {
+        let Self { headers: __headers, .. } = self;
+        ::throughline::MessageMut::can_set_header(&*__headers, __name, __value)
+    }
     fn set_context(
         &mut self,
         __context: &::throughline::TraceContext,

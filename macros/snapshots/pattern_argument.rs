@@ -12,6 +12,7 @@ async fn welcome(message: SignedUp) {
         .start(&message);
     let __result = (&mut __span)
         .run(async move {
+            #[allow(clippy::result_large_err)]
             if false {
                 return (|| -> () { ::core::unreachable!() })();
             }

@@ -11,6 +11,7 @@ async fn publish(&self, mut msg: OrderPlaced) -> Result<(), BrokerError> {
         .start(&mut msg);
     let __result = (&mut __span)
         .run(async move {
+            #[allow(clippy::result_large_err)]
             if false {
                 return (|| -> Result<(), BrokerError> { ::core::unreachable!() })();
             }

@@ -25,6 +25,7 @@ fn resize(
             );
         let __result = (&mut __span)
             .run(async move {
+                #[allow(clippy::result_large_err)]
                 if false {
                     return (|| -> Result<Image, ImageError> {
                         ::core::unreachable!()

@@ -208,6 +208,7 @@ use proc_macro::TokenStream;
 ///         .run(async move {
 ///             // Never runs. It tells the compiler what the block returns, so that a wrong value is
 ///             // shown where it stands.
+///             #[allow(clippy::result_large_err)]
 ///             if false {
 ///                 return (|| -> Result<(), PaymentError> { ::core::unreachable!() })();
 ///             }
@@ -291,6 +292,7 @@ pub fn async_consumer(options: TokenStream, item: TokenStream) -> TokenStream {
 ///     let __result = (&mut __span)
 ///         .run(async move {
 ///             // Never runs, as above.
+///             #[allow(clippy::result_large_err)]
 ///             if false {
 ///                 return (|| -> Result<(), std::io::Error> { ::core::unreachable!() })();
 ///             }
@@ -425,6 +427,7 @@ pub fn async_producer(options: TokenStream, item: TokenStream) -> TokenStream {
 ///         let __result = (&mut __span)
 ///             .run(async move {
 ///                 // Never runs, as in a handler.
+///                 #[allow(clippy::result_large_err)]
 ///                 if false {
 ///                     return (|| -> Result<Image, ImageError> { ::core::unreachable!() })();
 ///                 }

@@ -4,6 +4,8 @@
 mod carrier;
 mod client;
 mod consumer;
+mod diagnosis;
+mod fault;
 #[cfg(feature = "fmt")]
 #[cfg_attr(docsrs, doc(cfg(feature = "fmt")))]
 pub mod fmt;
@@ -72,6 +74,8 @@ pub use consumer::{
     AnyNumber, Consumer, Many, One, Receive, TakenBy, UnstartedSpan, consume,
     handled_by_current_span,
 };
+pub use diagnosis::{Diagnosis, diagnose};
+pub use fault::Fault;
 pub use outcome::{DebuggedFailure, DisplayedFailure, IntoOutcome, Outcome};
 pub use process::Step;
 pub use producer::{Existing, Producer, Publish, create, produce};

@@ -118,13 +118,17 @@ pub(crate) mod link_role {
     pub(crate) const ATTEMPT: &str = "attempt";
 }
 
-/// Values of `messaging.system`: those of the conventions, and for what has no name there one of our own.
-#[allow(dead_code)] // all but one are used by the features of their clients
+/// Values of `messaging.system`: the conventions' own, and one for each system that they have none for.
+#[allow(dead_code)] // each but the first is used by the feature of its client
 pub(crate) mod system {
     pub(crate) const IN_PROCESS: &str = "in_process";
+    pub(crate) const AWS_SNS: &str = "aws.sns";
+    pub(crate) const AWS_SQS: &str = "aws_sqs";
+    pub(crate) const GCP_PUBSUB: &str = "gcp_pubsub";
     pub(crate) const KAFKA: &str = "kafka";
     pub(crate) const MQTT: &str = "mqtt";
     pub(crate) const NATS: &str = "nats";
+    pub(crate) const PULSAR: &str = "pulsar";
     pub(crate) const RABBITMQ: &str = "rabbitmq";
     pub(crate) const REDIS: &str = "redis";
 }
@@ -136,8 +140,8 @@ pub(crate) mod error_type {
     pub(crate) const CANCELLED: &str = "cancelled";
 }
 
-/// The event that tells of a failure, by what failed: conventions, section "Messaging exceptions",
-/// and for a task, which is no messaging operation, "Exceptions".
+/// The events of `tracing`. Those that tell of a failure are named by what failed: conventions, section
+/// "Messaging exceptions", and for a task, which is no messaging operation, "Exceptions".
 #[cfg(feature = "tracing")]
 pub(crate) mod event {
     pub(crate) const PROCESS_EXCEPTION: &str = "messaging.process.exception";
@@ -148,6 +152,15 @@ pub(crate) mod event {
     pub(crate) const EXCEPTION: &str = "exception";
     pub(crate) const EXCEPTION_TYPE: &str = "exception.type";
     pub(crate) const EXCEPTION_MESSAGE: &str = "exception.message";
+
+    /// Messages have no context, or one that can't be read.
+    pub(crate) const CONTEXT_MISSING: &str = "throughline.context.missing";
+    /// How many messages of the handling that is.
+    pub(crate) const MESSAGE_COUNT: &str = "throughline.message.count";
+    /// Something is wrong with the set-up.
+    pub(crate) const FAULT: &str = "throughline.fault";
+    /// Which of the faults that `diagnose` knows.
+    pub(crate) const FAULT_NAME: &str = "throughline.fault.name";
 }
 
 /// Who made a span: name, version and schema in one place.

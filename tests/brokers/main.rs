@@ -9,51 +9,45 @@ mod mosquitto;
 mod nats;
 #[cfg(feature = "orders")]
 mod orders;
+#[cfg(feature = "postgresql")]
+mod postgresql;
 #[cfg(any(feature = "kafka", feature = "orders", feature = "rabbitmq"))]
 mod python;
 #[cfg(feature = "rabbitmq")]
 mod rabbitmq;
 #[cfg(feature = "redis")]
 mod redis;
+#[cfg(feature = "aws")]
+mod sqs;
 
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial};
-#[cfg(not(all(
-    feature = "kafka",
-    feature = "mqtt",
-    feature = "nats",
-    feature = "orders",
-    feature = "rabbitmq",
-    feature = "redis"
-)))]
-use throughline_test_brokers::not_built;
+
+/// The tests of each module whose feature is on; those of the others are told as not built.
+macro_rules! trials_of {
+    ($($module:ident: $feature:literal,)+) => {{
+        let mut trials: Vec<Trial> = Vec::new();
+        $(
+            #[cfg(feature = $feature)]
+            trials.extend($module::trials());
+            #[cfg(not(feature = $feature))]
+            trials.push(throughline_test_brokers::not_built(stringify!($module), $feature));
+        )+
+        trials
+    }};
+}
 
 fn main() -> ExitCode {
-    let mut trials: Vec<Trial> = Vec::new();
-    #[cfg(feature = "kafka")]
-    trials.extend(kafka::trials());
-    #[cfg(not(feature = "kafka"))]
-    trials.push(not_built("kafka", "kafka"));
-    #[cfg(feature = "rabbitmq")]
-    trials.extend(rabbitmq::trials());
-    #[cfg(not(feature = "rabbitmq"))]
-    trials.push(not_built("rabbitmq", "rabbitmq"));
-    #[cfg(feature = "mqtt")]
-    trials.extend(mosquitto::trials());
-    #[cfg(not(feature = "mqtt"))]
-    trials.push(not_built("mosquitto", "mqtt"));
-    #[cfg(feature = "nats")]
-    trials.extend(nats::trials());
-    #[cfg(not(feature = "nats"))]
-    trials.push(not_built("nats", "nats"));
-    #[cfg(feature = "orders")]
-    trials.extend(orders::trials());
-    #[cfg(not(feature = "orders"))]
-    trials.push(not_built("orders", "orders"));
-    #[cfg(feature = "redis")]
-    trials.extend(redis::trials());
-    #[cfg(not(feature = "redis"))]
-    trials.push(not_built("redis", "redis"));
+    let trials = trials_of! {
+        kafka: "kafka",
+        mosquitto: "mqtt",
+        nats: "nats",
+        orders: "orders",
+        postgresql: "postgresql",
+        rabbitmq: "rabbitmq",
+        redis: "redis",
+        sqs: "aws",
+    };
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

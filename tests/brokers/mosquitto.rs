@@ -7,14 +7,8 @@ use rumqttc::v5::mqttbytes::v5::{Packet, Publish, PublishProperties};
 use rumqttc::v5::{AsyncClient, ClientError, Event, EventLoop, MqttOptions};
 use throughline::testing::{Capture, Span, Traces};
 use throughline::{TraceContext, Traced, async_consumer, async_producer};
-use throughline_test_brokers::{Server, in_time, unique};
+use throughline_test_brokers::{MOSQUITTO, in_time, unique};
 use throughline_tests::{OTHER_SENDER, SENDER, baggage, in_both_worlds};
-
-const MOSQUITTO: Server = Server {
-    name: "Mosquitto",
-    variable: "THROUGHLINE_MOSQUITTO",
-    usual_address: "127.0.0.1:1883",
-};
 
 pub(crate) fn trials() -> Vec<Trial> {
     MOSQUITTO.trials(&[

@@ -2,23 +2,21 @@
 
 use std::time::Duration;
 
-use async_nats::client::RequestError;
+use async_nats::client::{RequestError, traits::Publisher as _};
 use async_nats::header::HeaderMap;
 use async_nats::jetstream::consumer::{PullConsumer, pull};
 use async_nats::jetstream::context::PublishError;
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::stream::{self, RetentionPolicy, StorageType};
 use async_nats::jetstream::{self, AckKind, Context, Message};
+use async_nats::message::OutboundMessage;
 use async_nats::{Client, Subscriber};
 use futures_util::{StreamExt, TryStreamExt};
 use libtest_mimic::Trial;
 use throughline::testing::{Capture, Span, Traces};
 use throughline::{TraceContext, async_consumer, async_producer};
-use throughline_test_brokers::{Server, in_time, unique};
+use throughline_test_brokers::{NATS, in_time, unique};
 use throughline_tests::{OTHER_SENDER, SENDER, baggage, in_both_worlds};
-
-const NATS: Server =
-    Server { name: "NATS", variable: "THROUGHLINE_NATS", usual_address: "127.0.0.1:4222" };
 
 pub(crate) fn trials() -> Vec<Trial> {
     NATS.trials(&[
@@ -31,6 +29,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         ("a_stored_message_is_read_as_a_message", a_stored_message_is_read_as_a_message),
         ("headers_of_other_libraries_are_read", headers_of_other_libraries_are_read),
         ("a_megabyte_of_baggage_harms_nobody", a_megabyte_of_baggage_harms_nobody),
+        ("the_largest_message_is_still_taken", the_largest_message_is_still_taken),
     ])
 }
 
@@ -468,10 +467,10 @@ fn a_megabyte_of_baggage_harms_nobody(address: &str) {
             let handling = async {
                 assert_eq!(baggage("k7").as_deref(), Some("v7"));
                 let mut headers = HeaderMap::new();
-                let send = |headers: &mut HeaderMap| {
+                let publish = |headers: &mut HeaderMap| {
                     client.publish_with_headers(forwarded.clone(), headers.clone(), "".into())
                 };
-                throughline::produce("forward").run(&mut headers, send).await
+                throughline::produce("forward").run(&mut headers, publish).await
             };
             throughline::consume("pack").continue_().run(&order, handling).await.expect("sent");
             let parcel = next(&mut parcels).await;
@@ -482,4 +481,39 @@ fn a_megabyte_of_baggage_harms_nobody(address: &str) {
         });
         traces.span("forward").is_child_of("pack").status_is_unset();
     });
+}
+
+fn the_largest_message_is_still_taken(address: &str) {
+    #[async_producer(destination = "orders")]
+    async fn send(
+        client: &Client,
+        #[message] message: OutboundMessage,
+    ) -> Result<(), async_nats::PublishError> {
+        client.publish_message(message).await
+    }
+
+    let subject = unique("orders");
+    let traces = captured(address, Capture::new(), async |client| {
+        let mut orders = subscribe(&client, &subject).await;
+        // What a `traceparent` alone adds, as `NATS/1.0`, a line for it, and the line that ends all.
+        let line = "NATS/1.0\r\ntraceparent: \r\n\r\n".len() + SENDER.len();
+        for (payload, has_context) in [
+            (client.max_payload() - line, true),
+            (client.max_payload() - line + 1, false),
+            (client.max_payload(), false),
+        ] {
+            let message = OutboundMessage {
+                subject: subject.as_str().into(),
+                payload: vec![0; payload].into(),
+                headers: None,
+                reply: None,
+            };
+            send(&client, message).await.expect("taken");
+            let order = next(&mut orders).await;
+            assert_eq!(order.payload.len(), payload);
+            let sender = TraceContext::read_from(&order).traceparent();
+            assert_eq!(sender.is_some(), has_context, "{payload} bytes");
+        }
+    });
+    assert_eq!(traces.spans("send orders").len(), 3);
 }

@@ -21,13 +21,10 @@ use serde_json::{Value, json};
 use throughline::clients::lapin_4;
 use throughline::testing::{Capture, Span, Traces};
 use throughline::{TraceContext, async_consumer, async_producer};
-use throughline_test_brokers::Server;
+use throughline_test_brokers::RABBITMQ;
 use throughline_tests::{SENDER, baggage, in_both_worlds};
 
 use crate::python::{self, Python};
-
-const RABBITMQ: Server =
-    Server { name: "RabbitMQ", variable: "THROUGHLINE_RABBITMQ", usual_address: "127.0.0.1:5672" };
 
 /// The tests of this client.
 pub(crate) fn trials() -> Vec<Trial> {
@@ -528,7 +525,7 @@ fn a_time_in_seconds_gives_way_to_one_in_milliseconds(address: &str) {
         let traces = captured(address, capture, async |channel| {
             let queue = declare_queue(&channel, &unique("aged")).await;
             let mut consumer = consume(&channel, &queue).await;
-            let hour_ago = SystemTime::now() - Duration::from_secs(3_600);
+            let hour_ago = SystemTime::now() - Duration::from_hours(1);
             let seconds = hour_ago.duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
             let properties = BasicProperties::default().with_timestamp(seconds);
             send(&channel, "", &queue, properties.clone(), b"").await.expect("published");

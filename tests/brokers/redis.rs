@@ -13,11 +13,9 @@ use redis::{AsyncTypedCommands, Client, RedisResult};
 use throughline::clients::redis_1::count_deliveries;
 use throughline::testing::{Capture, Span, Traces};
 use throughline::{TraceContext, Traced, async_consumer, async_producer};
-use throughline_test_brokers::Server;
+use throughline_test_brokers::REDIS;
 use throughline_tests::{OTHER_SENDER, SENDER, baggage, in_both_worlds};
 
-const REDIS: Server =
-    Server { name: "Redis", variable: "THROUGHLINE_REDIS", usual_address: "127.0.0.1:6379" };
 const GROUP: &str = "billing";
 
 /// The tests of this client.
@@ -225,10 +223,12 @@ fn what_a_dead_worker_left_comes_again(address: &str) {
     });
 }
 
+type Field<'a> = (&'a str, &'a [u8]);
+
 fn fields_of_other_libraries_are_read(address: &str) {
     let junk: &[u8] = &[0xff, 0, 0xfe, b'-'];
     // What is in the entry, and the reason why it is no context, if it is none.
-    let cases: [(&[(&str, &[u8])], Option<&str>); 5] = [
+    let cases: [(&[Field<'_>], Option<&str>); 5] = [
         (&[("TraceParent", SENDER.as_bytes()), ("BAGGAGE", b"tenant=acme")], None),
         (
             &[("Traceparent", SENDER.as_bytes()), ("TRACEPARENT", OTHER_SENDER.as_bytes())],

@@ -21,6 +21,25 @@ pub struct Server {
     pub usual_address: &'static str,
 }
 
+/// NATS, with JetStream.
+pub const NATS: Server =
+    Server { name: "NATS", variable: "THROUGHLINE_NATS", usual_address: "127.0.0.1:4222" };
+
+/// An MQTT broker.
+pub const MOSQUITTO: Server = Server {
+    name: "Mosquitto",
+    variable: "THROUGHLINE_MOSQUITTO",
+    usual_address: "127.0.0.1:1883",
+};
+
+/// RabbitMQ.
+pub const RABBITMQ: Server =
+    Server { name: "RabbitMQ", variable: "THROUGHLINE_RABBITMQ", usual_address: "127.0.0.1:5672" };
+
+/// Redis.
+pub const REDIS: Server =
+    Server { name: "Redis", variable: "THROUGHLINE_REDIS", usual_address: "127.0.0.1:6379" };
+
 impl Server {
     /// Where it is: `host:port`.
     pub fn address(&self) -> String {

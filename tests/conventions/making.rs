@@ -41,11 +41,41 @@ impl Message for Record {
         facts.attribute("throughline.nats.stream.name", self.place);
         let sequence = u8::from(self.place == "orders.eu");
         facts.attribute("throughline.nats.stream.sequence", sequence);
+        facts.partition(self.place).client_id(self.place).server_address(self.place);
+        facts.server_port(u16::from(self.place == "orders.eu"));
         if let Some(size) = self.body_size {
-            facts.body_size(size);
+            facts.body_size(size).envelope_size(size + 100);
         }
+        self.describe_for_its_system(facts);
         if let Some(sent) = self.sent {
             facts.sent_at(sent);
+        }
+    }
+}
+
+impl Record {
+    /// What the conventions know of one system alone.
+    fn describe_for_its_system<'m>(&'m self, facts: &mut Facts<'m>) {
+        let is_odd = self.place != "orders.eu";
+        match self.system {
+            Some("kafka") => {
+                facts
+                    .consumer_group(self.place)
+                    .kafka_key(self.id)
+                    .kafka_offset(self.place.len() as u64);
+                if is_odd {
+                    facts.kafka_tombstone();
+                }
+            }
+            Some("rabbitmq") => {
+                facts.rabbitmq_routing_key(self.place);
+                facts.rabbitmq_delivery_tag(self.place.len() as u64);
+                if is_odd {
+                    facts.temporary_destination().anonymous_destination();
+                }
+            }
+            Some("gcp_pubsub") => _ = facts.subscription(self.place),
+            _ => {}
         }
     }
 }
@@ -126,6 +156,11 @@ impl Making {
         }
     }
 
+    /// What is true of few messages is true of this one.
+    fn odd(&self) -> Record {
+        Record { place: "orders", ..self.from(SENDER, "a1") }
+    }
+
     fn just_sent(&self, pairs: &[(&str, &str)]) -> Record {
         Record { sent: Some(SystemTime::now()), ..self.message(pairs) }
     }
@@ -176,6 +211,7 @@ impl Making {
             let message = self.message(&[("traceparent", SENDER), (name, value)]);
             let _ = handle(&message, Relation::CONTINUE.max_hops(3), Ok(()));
         }
+        let _ = handle(&self.odd(), Relation::LINK, Ok(()));
         let _ = retried(&message);
         let _panicked = catch_unwind(AssertUnwindSafe(|| {
             throughline::consume("panicking").run_sync(&message, || -> () {
@@ -247,6 +283,7 @@ impl Making {
             produce().run_sync(&mut batch, |_| Err::<(), _>("no broker")).ok();
         }
         produce().run_sync(&mut self.many(), |_| ());
+        produce().existing(Existing::Replace).run_sync(&mut self.odd(), |_| ());
     }
 
     /// More senders than a span has links for.
@@ -257,6 +294,8 @@ impl Making {
 
     fn created(&self) {
         throughline::create("order").run_sync(&mut self.just_sent(&[]), |_| Settled);
+        let mut odd = Record { headers: headers(&[]), ..self.odd() };
+        throughline::create("order").run_sync(&mut odd, |_| ());
         for result in [Ok(()), Err("no memory")] {
             throughline::create("order").run_sync(&mut self.message(&[]), |_| result).ok();
         }
@@ -280,6 +319,7 @@ impl Making {
         poll().run_sync(|| self.many());
         poll().run_sync(|| Err::<Vec<Record>, _>(std::fmt::Error)).ok();
         throughline::receive("poll").run_sync(record);
+        throughline::receive("poll").run_sync(|| self.odd());
         let here = throughline::site!(
             operation: receive,
             function: "poll",
@@ -336,7 +376,7 @@ pub(crate) fn made() -> &'static Made {
         let provider = SdkMeterProvider::builder().with_reader(reader).build();
         opentelemetry::global::set_meter_provider(provider.clone());
         let mut traces = Vec::new();
-        for system in [Some("kafka"), None] {
+        for system in [Some("kafka"), Some("rabbitmq"), Some("gcp_pubsub"), None] {
             for capture in [Capture::new(), Capture::new().without_tracing()] {
                 traces.push((system, Making { system }.spans(capture)));
             }

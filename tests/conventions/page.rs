@@ -1,15 +1,14 @@
 //! `docs/telemetry.md` lists all that throughline tells, and on which spans and metrics.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex};
 
 use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
-use throughline::testing::{Capture, Span};
+use throughline::testing::Span;
 use throughline_test_linter::RequirementLevel;
-use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
-use crate::making::{Making, made};
+use crate::events::EVENTS;
+use crate::making::made;
 use crate::registry::ours;
 use crate::{SEMCONV, declared};
 
@@ -117,40 +116,28 @@ fn it_names_every_value_of_ours() {
     }
 }
 
-/// Each event with its level.
-type Events = BTreeSet<(String, String)>;
-
-/// The events, and the fields of all.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<(Events, BTreeSet<String>)>>);
-
-impl<S: tracing::Subscriber> Layer<S> for Log {
-    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
-        let metadata = event.metadata();
-        let (events, fields) = &mut *self.0.lock().expect("no panic");
-        events.insert((metadata.name().to_owned(), metadata.level().to_string()));
-        fields.extend(metadata.fields().iter().map(|field| field.name().to_owned()));
-    }
-}
-
 #[test]
 fn it_has_every_event_with_its_level_and_its_fields() {
-    made(); // first, for what is counted there
-    let log = Log::default();
-    let capture = Capture::new().with_subscriber(|tracer| {
-        let layer = tracing_opentelemetry::layer().with_tracer(tracer);
-        tracing_subscriber::registry().with(layer).with(log.clone())
-    });
-    Making { system: None }.spans(capture);
-    let (events, mut fields) = std::mem::take(&mut *log.0.lock().expect("no panic"));
     let listed: BTreeSet<_> =
         rows("event").map(|row| (unquoted(row[0]), row[1].to_owned())).collect();
-    assert_eq!(listed, events);
-    assert!(fields.remove("message"));
-    let listed: BTreeSet<_> = rows("field").map(|row| unquoted(row[0])).collect();
-    assert_eq!(listed, fields);
-    let named = events.into_iter().map(|(name, _)| name).chain(fields).collect();
-    assert_eq!(constants("event"), named);
+    let told = EVENTS.iter().map(|(name, told)| (name.to_string(), told.level.to_string()));
+    assert_eq!(listed, told.collect());
+
+    for (name, told) in &*EVENTS {
+        let is_in = |row: &Vec<&str>| name.contains(&unquoted(row[1]));
+        let fields = rows("field").filter(is_in);
+        let listed: BTreeMap<_, _> = fields.map(|row| (unquoted(row[0]), row[2])).collect();
+        assert!(listed.keys().eq(told.fields.keys()), "{name}: {listed:?}");
+        for (listed, of_type) in listed.values().zip(told.fields.values()) {
+            assert!(of_type.is_none_or(|of_type| of_type == *listed), "{name}: {listed}");
+        }
+    }
+
+    let fields = EVENTS.values().flat_map(|told| told.fields.keys());
+    let named: BTreeSet<_> = EVENTS.keys().chain(fields).map(ToString::to_string).collect();
+    let known: BTreeSet<_> = constants("event").union(&constants("key")).cloned().collect();
+    assert!(constants("event").is_subset(&named), "{named:?}");
+    assert!(named.is_subset(&known), "{named:?}");
 }
 
 /// What a meter provider got of one metric.
@@ -223,7 +210,11 @@ fn it_has_the_attributes_of_every_metric_as_they_are_declared() {
     let (measured, declared) = (measured(), declared());
     let mut listed = BTreeMap::<String, BTreeMap<String, RequirementLevel>>::new();
     for row in rows("attribute of metrics") {
-        let levels = [RequirementLevel::Required, RequirementLevel::ConditionallyRequired];
+        let levels = [
+            RequirementLevel::Required,
+            RequirementLevel::ConditionallyRequired,
+            RequirementLevel::Recommended,
+        ];
         for (on, level) in row[1..].iter().zip(levels) {
             let of_metric: Vec<_> = match *on {
                 "" => Vec::new(),

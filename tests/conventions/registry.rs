@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use throughline_test_linter::Type;
 
+use crate::events::EVENTS;
 use crate::making::made;
 use crate::{SEMCONV, attributes, declared};
 
@@ -37,6 +38,17 @@ fn what_is_declared_is_seen() {
             seen.insert(id.to_owned());
         }
     }
+    for (field, of_type) in EVENTS.values().flat_map(|told| &told.fields) {
+        let Some((id, known)) = declared.attribute(field) else {
+            panic!("{field} is not declared");
+        };
+        let is_one = |of_type: &str| match &known.of_type {
+            Type::Plain(plain) => plain == of_type,
+            Type::Enum { .. } => of_type == "string",
+        };
+        assert!(of_type.is_none_or(is_one), "{field}");
+        seen.insert(id.to_owned());
+    }
     let ours = ours();
     let never: Vec<_> = ours.difference(&seen).collect();
     assert!(never.is_empty(), "declared, and never seen: {never:?}");
@@ -53,6 +65,25 @@ fn the_registry_declares_what_the_code_knows() {
         .collect();
     let declared = declared();
     let declared = declared.attributes().keys();
-    let ours: BTreeSet<_> = declared.filter_map(|key| key.strip_prefix("throughline.")).collect();
+    let names = declared.map(String::as_str).chain(EVENTS.keys().copied());
+    let ours: BTreeSet<_> = names.filter_map(|key| key.strip_prefix("throughline.")).collect();
     assert_eq!(in_code, ours);
+}
+
+#[test]
+fn every_event_is_declared_with_its_fields() {
+    let declared = declared();
+    for (name, told) in &*EVENTS {
+        let event = declared.event(name);
+        // The conventions know no event for a task's failure but the general one.
+        if name.starts_with("throughline.") {
+            let event = event.unwrap_or_else(|| panic!("{name} is not declared"));
+            assert!(event.keys().eq(told.fields.keys()), "{name}: {event:?}");
+        } else if let Some(event) = event {
+            assert!(
+                told.fields.keys().all(|field| event.contains_key(*field)),
+                "{name}: {event:?}"
+            );
+        }
+    }
 }

@@ -9,9 +9,10 @@ mod span_fields;
 
 use throughline::testing::{Capture, Traces};
 use throughline_tests::Log;
-use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 
-/// Captures with a log formatter, once beside an OpenTelemetry layer and once alone.
+/// Captures with a log formatter at INFO, once beside an OpenTelemetry layer and once alone.
 fn with_a_log(mut check: impl FnMut(&dyn Fn(&mut dyn FnMut()) -> (Traces, Vec<String>))) {
     for bridged in [true, false] {
         check(&|body| {
@@ -21,6 +22,7 @@ fn with_a_log(mut check: impl FnMut(&dyn Fn(&mut dyn FnMut()) -> (Traces, Vec<St
                     .with_writer(log.clone())
                     .with_ansi(false)
                     .without_time()
+                    .with_filter(LevelFilter::INFO)
             };
             let capture = Capture::new().with_subscriber(|tracer| {
                 let layer = bridged.then(|| tracing_opentelemetry::layer().with_tracer(tracer));

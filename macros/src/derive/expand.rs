@@ -72,7 +72,7 @@ pub(crate) fn message(input: DeriveInput) -> TokenStream {
 //             let Self { headers: __headers, .. } = self;
 //             ::throughline::MessageMut::set_header(&mut *__headers, __name, __value)
 //         }
-//         /* the same for remove_header and set_context */
+//         /* the same for remove_header, can_set_header and set_context */
 //     }
 pub(crate) fn message_mut(input: DeriveInput) -> TokenStream {
     match check::message_mut(input) {
@@ -186,7 +186,11 @@ fn written(derived: &Derived) -> TokenStream {
     let forwarded = |method: &str, arguments: TokenStream, otherwise: TokenStream| {
         derived.each(|part| {
             let forwarded = part.carrier.as_ref().map(|carrier| {
-                let (method, field) = (carrier.call(&message_mut, method), carrier.borrowed_mut());
+                let field = match method {
+                    "can_set_header" => carrier.borrowed(),
+                    _ => carrier.borrowed_mut(),
+                };
+                let method = carrier.call(&message_mut, method);
                 quote_spanned!(mixed()=> #method(#field, #arguments))
             });
             (part.carrier.iter().collect(), forwarded.unwrap_or_else(|| otherwise.clone()))
@@ -194,13 +198,16 @@ fn written(derived: &Derived) -> TokenStream {
     };
     let none = TokenStream::new;
     let set_header = forwarded("set_header", quote_spanned!(mixed()=> __name, __value), none());
+    let can_set_header =
+        forwarded("can_set_header", quote_spanned!(mixed()=> __name, __value), quote!(true));
     let remove_header = forwarded("remove_header", quote_spanned!(mixed()=> __name), none());
     let set_context = forwarded("set_context", quote_spanned!(mixed()=> __context), quote!(false));
-    let str = quote!(::core::primitive::str);
+    let [str, bool] = [quote!(::core::primitive::str), quote!(::core::primitive::bool)];
     let methods = quote_spanned! {mixed()=>
         fn set_header(&mut #this, __name: &#str, __value: &#str) { #set_header }
         fn remove_header(&mut #this, __name: &#str) { #remove_header }
-        fn set_context(&mut #this, __context: &#context) -> ::core::primitive::bool { #set_context }
+        fn can_set_header(&#this, __name: &#str, __value: &#str) -> #bool { #can_set_header }
+        fn set_context(&mut #this, __context: &#context) -> #bool { #set_context }
     };
     target.implements(&message_mut, conditions::of_message_mut(derived, &message_mut), &methods)
 }

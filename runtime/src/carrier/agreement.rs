@@ -18,8 +18,28 @@ use crate::semconv::belongs_on;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Agreement<'m> {
     facts: Option<Facts<'m>>,
-    differs: [bool; KEYS.len()],
+    differs: Places,
     others_differ: Vec<Key>,
+}
+
+/// Some places of facts.
+#[derive(Debug, Clone, Copy, Default)]
+struct Places(u32);
+
+const _: () = assert!(KEYS.len() <= 32, "each has a bit");
+
+impl Places {
+    fn add(&mut self, at: usize) {
+        self.0 |= 1 << at;
+    }
+
+    fn remove(&mut self, at: usize) {
+        self.0 &= !(1 << at);
+    }
+
+    fn has(self, at: usize) -> bool {
+        self.0 & (1 << at) != 0
+    }
 }
 
 /// What the user says of an operation: it goes before what its messages say.
@@ -40,10 +60,16 @@ impl<'m> Agreement<'m> {
             return;
         };
         let differs = &mut self.differs;
-        for ((agreed, fact), differs) in agreed.known.iter_mut().zip(&facts.known).zip(differs) {
-            if *agreed != *fact {
-                *agreed = None;
-                *differs = true;
+        agreed.known.retain(|(at, fact)| {
+            let is_same = facts.get(*at) == Some(fact);
+            if !is_same {
+                differs.add(*at);
+            }
+            is_same
+        });
+        for (at, _) in &facts.known {
+            if agreed.get(*at).is_none() {
+                differs.add(*at);
             }
         }
         agreed.destination_varies |= facts.destination_varies;
@@ -60,13 +86,12 @@ impl<'m> Agreement<'m> {
     /// Adds what the batch says of all its messages, where they say nothing themselves.
     pub(crate) fn complete(&mut self, of_all: Facts<'m>) {
         let agreed = self.facts.get_or_insert_default();
-        if agreed.known[DESTINATION].is_none() {
+        if agreed.get(DESTINATION).is_none() {
             agreed.destination_varies |= of_all.destination_varies;
         }
-        for ((agreed, differs), fact) in agreed.known.iter_mut().zip(self.differs).zip(of_all.known)
-        {
-            if agreed.is_none() && !differs {
-                *agreed = fact;
+        for (at, fact) in of_all.known {
+            if agreed.get(at).is_none() && !self.differs.has(at) {
+                agreed.set(at, fact);
             }
         }
         let is_new = |other: &KeyValue| {
@@ -88,6 +113,12 @@ impl<'m> Agreement<'m> {
     /// The destination as a span's name may show it, where all agree on one.
     pub(crate) fn destination_for_a_name(&self) -> Option<&str> {
         self.facts.as_ref().and_then(Facts::destination_for_a_name)
+    }
+
+    /// The destination's plain name, where all agree on one.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn destination(&self) -> Option<&str> {
+        self.facts.as_ref()?.text_at(DESTINATION)
     }
 
     /// The messaging system, where all agree on one.
@@ -120,7 +151,7 @@ impl<'m> Agreement<'m> {
 
     /// How long ago the message was sent, if that is known and the same for all.
     pub(crate) fn age(&self) -> Option<Duration> {
-        match &self.facts.as_ref()?.known[SENT_AT] {
+        match self.facts.as_ref()?.get(SENT_AT) {
             Some(Fact::Time(sent)) => age(*sent),
             _ => None,
         }
@@ -135,7 +166,10 @@ impl<'m> Agreement<'m> {
             }
             self.facts.get_or_insert_default().destination_varies = false;
         }
-        let (address, port) = said.server.as_ref().map_or((None, None), host_and_port);
+        let (address, port) = match &said.server {
+            Some(server) => host_and_port(server),
+            None => (None, None),
+        };
         for (at, text) in [
             (SYSTEM, &said.system),
             (DESTINATION, &said.destination),
@@ -154,8 +188,12 @@ impl<'m> Agreement<'m> {
     }
 
     fn say(&mut self, at: usize, fact: Option<Fact<'m>>) {
-        self.facts.get_or_insert_default().known[at] = fact;
-        self.differs[at] = false;
+        let facts = self.facts.get_or_insert_default();
+        match fact {
+            Some(fact) => _ = facts.set(at, fact),
+            None => facts.known.retain(|(known, _)| *known != at),
+        }
+        self.differs.remove(at);
     }
 
     /// All that is agreed on and belongs on the span of such an operation.
@@ -171,7 +209,7 @@ impl<'m> Agreement<'m> {
     ) -> Vec<KeyValue> {
         self.attributes_where(
             operation_type,
-            |at| others.differs[at],
+            |at| others.differs.has(at),
             |key| others.others_differ.contains(key),
         )
         .collect()
@@ -184,10 +222,10 @@ impl<'m> Agreement<'m> {
         other_is: impl Fn(&Key) -> bool,
     ) -> impl Iterator<Item = KeyValue> {
         let facts = self.facts.as_ref();
-        let known = facts.into_iter().flat_map(|facts| facts.known.iter().enumerate());
+        let known = facts.into_iter().flat_map(|facts| &facts.known);
         let known = known.filter_map(move |(at, fact)| {
-            let fact = fact.as_ref().filter(|_| known_is(at))?;
-            belongs_on(KEYS[at], operation_type).then(|| fact.attribute(KEYS[at])).flatten()
+            let belongs = known_is(*at) && belongs_on(KEYS[*at], operation_type);
+            belongs.then(|| fact.attribute(KEYS[*at])).flatten()
         });
         let others = facts.into_iter().flat_map(|facts| &facts.others);
         let others = others.filter(move |other| {
@@ -198,18 +236,15 @@ impl<'m> Agreement<'m> {
 }
 
 /// `broker:9092`, `[::1]:9092`, or a name alone.
-fn host_and_port(server: &Cow<'static, str>) -> (Option<Cow<'static, str>>, Option<u16>) {
+fn host_and_port(server: &str) -> (Option<Cow<'static, str>>, Option<u16>) {
     let (host, port) = match server.rsplit_once(':') {
         // Of an address of IPv6 without brackets the last part is no port.
-        Some((host, port)) if !host.contains(':') || host.ends_with(']') => {
-            (host, port.parse().ok())
-        }
-        _ => ("", None),
+        Some((host, port)) if !host.contains(':') || host.ends_with(']') => match port.parse() {
+            Ok(port) => (host.trim_start_matches('[').trim_end_matches(']'), Some(port)),
+            Err(_) => (server, None),
+        },
+        _ => (server, None),
     };
-    if port.is_none() {
-        return (Some(server.clone()), None);
-    }
-    let host = host.trim_start_matches('[').trim_end_matches(']');
     (Some(Cow::Owned(host.to_owned())), port)
 }
 
@@ -219,8 +254,8 @@ mod tests {
 
     #[test]
     fn a_server_is_a_host_and_may_have_a_port() {
-        let parts = |server: &'static str| {
-            let (host, port) = host_and_port(&Cow::Borrowed(server));
+        let parts = |server: &str| {
+            let (host, port) = host_and_port(server);
             (host.map(Cow::into_owned).unwrap_or_default(), port)
         };
         assert_eq!(parts("broker:9092"), ("broker".to_owned(), Some(9092)));

@@ -25,7 +25,8 @@ use crate::semconv::key;
 /// ```
 #[derive(Debug, Default, Clone)]
 pub struct Facts<'m> {
-    pub(super) known: [Option<Fact<'m>>; KEYS.len()],
+    /// Each with its place in [`KEYS`], once.
+    pub(super) known: Vec<(usize, Fact<'m>)>,
     /// Attributes that have no setter: those of a system, and headers that the handler wants.
     pub(super) others: Vec<KeyValue>,
     /// The destination's plain name is one of too many for a span's name.
@@ -40,7 +41,7 @@ pub(super) enum Fact<'m> {
     True,
 }
 
-/// The attribute each fact becomes, by its place in [`Facts`].
+/// The attribute each fact becomes, by its place.
 pub(super) const KEYS: [&str; 22] = [
     key::SYSTEM,
     key::DESTINATION_NAME,
@@ -244,7 +245,7 @@ impl<'m> Facts<'m> {
 
     /// Fills in when the message was sent where the message itself does not know.
     pub(crate) fn sent_at_unless_known(&mut self, noted: Option<SystemTime>) {
-        if let (None, Some(noted)) = (&self.known[SENT_AT], noted) {
+        if let (None, Some(noted)) = (self.get(SENT_AT), noted) {
             self.sent_at(noted);
         }
     }
@@ -252,15 +253,16 @@ impl<'m> Facts<'m> {
     /// When the message was sent.
     #[cfg(feature = "metrics")]
     pub(crate) fn time_sent(&self) -> Option<SystemTime> {
-        match self.known[SENT_AT] {
-            Some(Fact::Time(sent)) => Some(sent),
+        match self.get(SENT_AT) {
+            Some(Fact::Time(sent)) => Some(*sent),
             _ => None,
         }
     }
 
     pub(super) fn into_owned(self) -> Facts<'static> {
+        let known = self.known.into_iter().map(|(at, fact)| (at, fact.into_owned()));
         Facts {
-            known: self.known.map(|fact| fact.map(Fact::into_owned)),
+            known: known.collect(),
             others: self.others,
             destination_varies: self.destination_varies,
         }
@@ -268,19 +270,23 @@ impl<'m> Facts<'m> {
 
     fn text(&mut self, at: usize, text: Cow<'m, str>) -> &mut Self {
         // An empty text tells nothing: a broker's default for "not set".
-        if !text.is_empty() {
-            self.known[at] = Some(Fact::Text(text));
+        if text.is_empty() { self } else { self.set(at, Fact::Text(text)) }
+    }
+
+    pub(super) fn set(&mut self, at: usize, fact: Fact<'m>) -> &mut Self {
+        match self.known.iter_mut().find(|(known, _)| *known == at) {
+            Some((_, known)) => *known = fact,
+            None => self.known.push((at, fact)),
         }
         self
     }
 
-    fn set(&mut self, at: usize, fact: Fact<'m>) -> &mut Self {
-        self.known[at] = Some(fact);
-        self
+    pub(super) fn get(&self, at: usize) -> Option<&Fact<'m>> {
+        self.known.iter().find(|(known, _)| *known == at).map(|(_, fact)| fact)
     }
 
     pub(super) fn text_at(&self, at: usize) -> Option<&str> {
-        match &self.known[at] {
+        match self.get(at) {
             Some(Fact::Text(text)) => Some(text),
             _ => None,
         }
@@ -290,8 +296,8 @@ impl<'m> Facts<'m> {
     /// the name (conventions, "Span name").
     pub(super) fn destination_for_a_name(&self) -> Option<&str> {
         let has_few_names = !self.destination_varies
-            && self.known[TEMPORARY].is_none()
-            && self.known[ANONYMOUS].is_none();
+            && self.get(TEMPORARY).is_none()
+            && self.get(ANONYMOUS).is_none();
         let name = || self.text_at(DESTINATION).filter(|_| has_few_names);
         self.text_at(TEMPLATE).or_else(name)
     }

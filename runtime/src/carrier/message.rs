@@ -111,6 +111,45 @@ pub trait MessageMut: Message {
     /// Removes the header `name` in every casing.
     fn remove_header(&mut self, name: &str);
 
+    /// Whether the message, with all that it holds, can take the header `name` as well: `false` where
+    /// the protocol limits how many there may be, how large they are or what is in them, and this
+    /// one would make the send fail.
+    ///
+    /// A producer asks before each [`set_header`](Self::set_header), when what is to be replaced is
+    /// gone already, and writes in this order: what names the span (`traceparent`, or the headers of
+    /// the application's propagator), `throughline-break`, `throughline-attempt`, `tracestate`,
+    /// `baggage`, `throughline-sent`. So the last are left out first; and without what names the
+    /// span nothing is written at all.
+    ///
+    /// ```
+    /// use throughline::{HeaderReader, Message, MessageMut, TraceContext};
+    ///
+    /// /// A protocol that allows values of up to 255 bytes.
+    /// struct Short(Vec<(String, String)>);
+    ///
+    /// # impl Message for Short {
+    /// #     fn headers<'m>(&'m self, reader: &mut HeaderReader<'m>) { self.0.headers(reader) }
+    /// # }
+    /// impl MessageMut for Short {
+    ///     fn can_set_header(&self, _: &str, value: &str) -> bool {
+    ///         value.len() <= 255
+    ///     }
+    /// #     fn set_header(&mut self, name: &str, value: &str) { self.0.set_header(name, value) }
+    /// #     fn remove_header(&mut self, name: &str) { self.0.remove_header(name) }
+    ///     // ..
+    /// }
+    ///
+    /// let sender = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned();
+    /// let headers = [("traceparent", sender), ("baggage", format!("cart={}", "x".repeat(300)))];
+    /// let mut message = Short(Vec::new());
+    /// TraceContext::read_from(&headers).write_to(&mut message);
+    /// assert_eq!(message.0.len(), 1); // without the baggage
+    /// ```
+    fn can_set_header(&self, name: &str, value: &str) -> bool {
+        let _ = (name, value);
+        true
+    }
+
     /// Whether the protocol itself tells the receiver when the message was sent.
     ///
     /// Where it does not, the default, a producer writes the header `throughline-sent`, so that the

@@ -8,8 +8,6 @@ mod context;
 pub(crate) mod fact_values;
 mod facts;
 pub(crate) mod hops;
-#[cfg(feature = "http")]
-mod http;
 mod maps;
 mod message;
 mod notes;
@@ -26,7 +24,7 @@ pub use context::TraceContext;
 pub use facts::Facts;
 pub use message::{Message, MessageMut};
 pub(crate) use notes::{Notes, age, now};
-pub(crate) use propagator::{note, read};
+pub(crate) use propagator::{carried, names_an_origin, note, read};
 pub(crate) use reader::Reading;
 pub use reader::{HeaderReader, HeaderValue, Repeats};
 pub use traced::Traced;

@@ -12,9 +12,9 @@ use crate::propagation::traceparent;
 /// When the message was sent, in milliseconds since 1970: where a protocol has no time of its own.
 pub(super) const SENT: &str = "throughline-sent";
 /// `1`: the sender asks for a new trace.
-const BREAK: &str = "throughline-break";
+pub(super) const BREAK: &str = "throughline-break";
 /// The `traceparent` of an attempt to handle the message that failed.
-const ATTEMPT: &str = "throughline-attempt";
+pub(super) const ATTEMPT: &str = "throughline-attempt";
 
 pub(super) const NAMES: [&str; 3] = [SENT, BREAK, ATTEMPT];
 

@@ -36,6 +36,10 @@ macro_rules! writable_behind_a_pointer {
                 (**self).remove_header(name);
             }
 
+            fn can_set_header(&self, name: &str, value: &str) -> bool {
+                (**self).can_set_header(name, value)
+            }
+
             fn tells_when_it_was_sent(&self) -> bool {
                 (**self).tells_when_it_was_sent()
             }
@@ -89,6 +93,10 @@ impl<M: MessageMut> MessageMut for Option<M> {
         if let Some(message) = self {
             message.remove_header(name);
         }
+    }
+
+    fn can_set_header(&self, name: &str, value: &str) -> bool {
+        self.as_ref().is_some_and(|message| message.can_set_header(name, value))
     }
 
     fn tells_when_it_was_sent(&self) -> bool {

@@ -6,7 +6,7 @@ use opentelemetry::propagation::{Injector, TextMapPropagator};
 use opentelemetry::{Context, global};
 
 use super::notes::{self, Notes};
-use super::reader::{Headers, place_of};
+use super::reader::{Headers, NAMES, place_of};
 use super::{HeaderReader, Message, MessageMut, Reading, TraceContext};
 use crate::propagation::{self, BAGGAGE, TRACEPARENT, TRACESTATE};
 
@@ -23,7 +23,8 @@ pub(crate) fn read<'m, M: Message + ?Sized>(message: &'m M, capture: &'m [&'m st
         let captured = captured.into_attributes();
         let headers = match carried {
             Ok(context) => {
-                return Reading { context: context.clone(), unreadable: false, captured };
+                let context = context.clone();
+                return Reading { context, unreadable: false, not_carried: false, captured };
             }
             Err(headers) => headers,
         };
@@ -34,8 +35,13 @@ pub(crate) fn read<'m, M: Message + ?Sized>(message: &'m M, capture: &'m [&'m st
             Headers::All(all) => propagator.extract_with_context(&Context::new(), all),
         };
         let context = TraceContext::from_context(context).with_notes(Notes::read(&headers));
-        let unreadable = !context.names_a_span() && names_an_origin(&headers, propagator);
-        Reading { context, unreadable, captured }
+        let (mut unreadable, mut not_carried) = (false, false);
+        if !context.names_a_span() {
+            let mut names = names_of_origins(propagator).peekable();
+            not_carried = names.peek().is_none();
+            unreadable = names.any(|name| headers.has(name));
+        }
+        Reading { context, unreadable, not_carried, captured }
     })
 }
 
@@ -51,15 +57,22 @@ fn extract(headers: &Headers<'_>) -> Context {
     }
 }
 
-/// Whether a header is there that is to name the sender.
-fn names_an_origin(headers: &Headers<'_>, propagator: &dyn TextMapPropagator) -> bool {
-    match headers {
-        Headers::Known(_) => headers.has(TRACEPARENT),
-        Headers::All(_) => {
-            let mut fields = propagator.fields();
-            fields.any(|field| !matches!(field, BAGGAGE | TRACESTATE) && headers.has(field))
-        }
-    }
+/// The headers by which contexts are carried, and whether the application has set a propagator.
+pub(crate) fn carried() -> (Vec<String>, bool) {
+    global::get_text_map_propagator(|propagator| {
+        let fields = fields(propagator).map(str::to_owned).collect();
+        (fields, !carries_nothing(propagator))
+    })
+}
+
+/// Those headers of a propagator that name a span.
+fn names_of_origins(propagator: &dyn TextMapPropagator) -> impl Iterator<Item = &str> {
+    fields(propagator).filter(|field| names_an_origin(field))
+}
+
+/// Whether a header of that name is to say who sent the message.
+pub(crate) fn names_an_origin(field: &str) -> bool {
+    !matches!(field, BAGGAGE | TRACESTATE)
 }
 
 /// Writes `context` into a message in place of whatever context it carries.
@@ -68,17 +81,16 @@ pub(crate) fn write<M: MessageMut + ?Sized>(context: &TraceContext, message: &mu
         return;
     }
     global::get_text_map_propagator(|propagator| {
-        let mut writer = Writer::new(message);
+        let mut outgoing = Outgoing::default();
         if carries_nothing(propagator) {
-            propagation::inject(context.as_context(), &mut writer);
-            context.notes().write(&mut writer);
-            writer.remove_what_was_not_written([TRACEPARENT, TRACESTATE, BAGGAGE].into_iter());
+            propagation::inject(context.as_context(), &mut outgoing);
         } else {
-            propagator.inject_context(context.as_context(), &mut writer);
-            context.notes().write(&mut writer);
-            writer.remove_what_was_not_written(propagator.fields());
+            propagator.inject_context(context.as_context(), &mut outgoing);
         }
-        writer.remove_what_was_not_written(notes::NAMES.into_iter());
+        context.notes().write(&mut outgoing);
+        let is_field =
+            |name: &str| fields(propagator).any(|field| field.eq_ignore_ascii_case(name));
+        outgoing.replace_in(message, fields(propagator).chain(notes::NAMES), is_field);
     });
 }
 
@@ -88,9 +100,16 @@ pub(crate) fn note<M: MessageMut + ?Sized>(notes: Notes, carried: &TraceContext,
     if message.set_context(&whole) {
         return;
     }
-    let mut writer = Writer::new(message);
-    whole.notes().write(&mut writer);
-    writer.remove_what_was_not_written(notes::NAMES.into_iter());
+    let mut outgoing = Outgoing::default();
+    whole.notes().write(&mut outgoing);
+    outgoing.replace_in(message, notes::NAMES.into_iter(), |_| false);
+}
+
+/// The headers of the application's propagator, or ours where it has set none.
+fn fields(propagator: &dyn TextMapPropagator) -> impl Iterator<Item = &str> {
+    let ours: &[&str] =
+        if carries_nothing(propagator) { &[TRACEPARENT, TRACESTATE, BAGGAGE] } else { &[] };
+    propagator.fields().chain(ours.iter().copied())
 }
 
 /// Whether the application has set no propagator.
@@ -101,46 +120,65 @@ fn carries_nothing(propagator: &dyn TextMapPropagator) -> bool {
     propagator.fields().next().is_none()
 }
 
-/// An [`Injector`] that never writes an empty value and remembers what it wrote.
-struct Writer<'w, M: ?Sized> {
-    message: &'w mut M,
-    /// Those that have a place, each by a bit, and the names of others.
-    known: u8,
-    others: Vec<String>,
+/// The headers that are to be written, none of them empty.
+#[derive(Default)]
+struct Outgoing {
+    /// In the order of [`NAMES`].
+    known: [Option<String>; NAMES.len()],
+    /// Of an application's propagator, their names in lower case.
+    others: Vec<(String, String)>,
 }
 
-impl<M: MessageMut + ?Sized> Injector for Writer<'_, M> {
+impl Injector for Outgoing {
     fn set(&mut self, key: &str, value: String) {
         if value.is_empty() {
             return;
         }
-        let name = lower_case(key);
-        self.message.set_header(&name, &value);
         match place_of(key) {
-            Some(place) => self.known |= 1 << place,
-            None => self.others.push(name.into_owned()),
+            Some(place) => self.known[place] = Some(value),
+            None => self.others.push((key.to_ascii_lowercase(), value)),
         }
     }
 }
 
-impl<'w, M: MessageMut + ?Sized> Writer<'w, M> {
-    fn new(message: &'w mut M) -> Self {
-        Self { message, known: 0, others: Vec::new() }
-    }
-
-    /// A new `traceparent` beside an old `tracestate` would be a context nobody sent.
-    fn remove_what_was_not_written<'f>(&mut self, fields: impl Iterator<Item = &'f str>) {
-        for field in fields {
-            if !self.has_written(field) {
-                self.message.remove_header(&lower_case(field));
-            }
+impl Outgoing {
+    /// Writes them in place of all `replaced`, as far as the message takes them.
+    fn replace_in<'f, M: MessageMut + ?Sized>(
+        self,
+        message: &mut M,
+        replaced: impl Iterator<Item = &'f str>,
+        is_field: impl Fn(&str) -> bool,
+    ) {
+        // First, to make room: and a new `traceparent` beside an old `tracestate` would be a context
+        // nobody sent.
+        for name in replaced {
+            message.remove_header(&lower_case(name));
         }
-    }
-
-    fn has_written(&self, field: &str) -> bool {
-        match place_of(field) {
-            Some(place) => self.known & (1 << place) != 0,
-            None => self.others.iter().any(|name| name.eq_ignore_ascii_case(field)),
+        let known = NAMES.iter().zip(&self.known);
+        let mut known = known.filter_map(|(name, value)| Some((*name, value.as_deref()?)));
+        // What a propagator writes beside its fields, as Jaeger's does, is baggage.
+        let (naming_the_span, baggage): (Vec<_>, Vec<_>) = self
+            .others
+            .iter()
+            .map(|(name, value)| (&**name, &**value))
+            .partition(|(name, _)| is_field(name));
+        let traceparent = self.known[0].as_deref().map(|value| (TRACEPARENT, value));
+        let naming_the_span = traceparent.into_iter().chain(naming_the_span);
+        if traceparent.is_some() {
+            known.next();
+        }
+        for (name, value) in naming_the_span.clone() {
+            if !message.can_set_header(name, value) {
+                // A part of what names a span names none.
+                naming_the_span.for_each(|(name, _)| message.remove_header(name));
+                return;
+            }
+            message.set_header(name, value);
+        }
+        for (name, value) in known.chain(baggage) {
+            if message.can_set_header(name, value) {
+                message.set_header(name, value);
+            }
         }
     }
 }

@@ -123,9 +123,10 @@ enum Kept<'m> {
     All(Vec<(Cow<'m, str>, Text<'m>)>),
 }
 
-/// What we read and write where the application has set no propagator.
+/// What we read and write where the application has set no propagator, in the order of its worth: where
+/// a message has no room for all, the last are left out.
 pub(super) const NAMES: [&str; 6] =
-    [TRACEPARENT, TRACESTATE, BAGGAGE, notes::NAMES[0], notes::NAMES[1], notes::NAMES[2]];
+    [TRACEPARENT, notes::BREAK, notes::ATTEMPT, TRACESTATE, BAGGAGE, notes::SENT];
 
 #[derive(Debug, Default)]
 struct Known<'m> {
@@ -325,6 +326,8 @@ pub(crate) struct Reading {
     pub(crate) context: TraceContext,
     /// A context was there and could not be read.
     pub(crate) unreadable: bool,
+    /// None could be read: the application's propagator knows no header that names a span.
+    pub(crate) not_carried: bool,
     /// The headers that were to be captured, as attributes.
     pub(crate) captured: Vec<KeyValue>,
 }

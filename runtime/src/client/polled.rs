@@ -12,7 +12,8 @@ use crate::consumer::{Many, One, Receive, Received, Wanted};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not what a poll brings",
     label = "neither a message nor a batch, an `Option` or a `Result` of one",
-    note = "for a message type of your own, derive or implement `throughline::Message`"
+    note = "for a message type of your own, derive or implement `throughline::Message`",
+    note = "in place of a stream's `next` write `try_next`, which yields a `Result` of an `Option`"
 )]
 pub trait Polled<Number> {
     #[doc(hidden)]

@@ -385,6 +385,7 @@ impl Handling<'_> {
             max_links,
         });
         received.facts.overrule(&operation.said);
+        received.contexts.note(&placement, operation.site, &received.facts);
 
         let destination = received.facts.destination_for_a_name();
         let names = operation.names(operation::PROCESS, destination);

@@ -9,6 +9,7 @@ use opentelemetry::baggage::{Baggage, BaggageExt, BaggageMetadata};
 use opentelemetry::trace::SpanContext;
 
 use crate::carrier::{self, Agreement, Batch, Facts, Message, TraceContext, hops};
+use crate::diagnosis::Contexts;
 use crate::relation::{Origins, Sending, same_span};
 use crate::span::{MessageId, Running};
 
@@ -92,6 +93,8 @@ impl TakenBy<AnyNumber> for Many {}
 pub struct Received<'m> {
     pub(crate) origins: Origins<'m>,
     pub(crate) facts: Agreement<'m>,
+    /// How many messages have one.
+    pub(crate) contexts: Contexts,
     /// Of a single message.
     pub(crate) context: TraceContext,
     pub(crate) batch_size: Option<usize>,
@@ -110,6 +113,7 @@ impl<'m> Received<'m> {
         Self {
             origins: Origins::to_link(wanted.max_links),
             facts: Agreement::default(),
+            contexts: Contexts::default(),
             context: TraceContext::default(),
             batch_size,
             attempts: Vec::new(),
@@ -134,6 +138,7 @@ impl<'m> Received<'m> {
         Received {
             origins: self.origins.into_owned(),
             facts: self.facts.into_owned(),
+            contexts: self.contexts,
             context: self.context,
             batch_size: self.batch_size,
             attempts: self.attempts,
@@ -155,6 +160,7 @@ impl<'m> Received<'m> {
 
     fn read<M: Message + ?Sized>(&mut self, message: &'m M, wanted: Wanted<'m>) -> TraceContext {
         let reading = carrier::read(message, wanted.headers);
+        self.contexts.add(&reading);
         let mut facts = Facts::default();
         message.describe(&mut facts);
         facts.capture(reading.captured);

@@ -31,14 +31,12 @@ pub(crate) fn parse(list: &str) -> Parsed {
         }
         members.push((key, value));
     }
-    match TraceState::from_key_value(members.iter().copied()) {
-        Ok(held) => Parsed { held, in_full: None },
-        Err(_) => {
-            let held = members.iter().copied().filter(|member| is_held(*member));
-            let held = TraceState::from_key_value(held).unwrap_or_default();
-            Parsed { held, in_full: Some(print_all(members.into_iter())) }
-        }
+    if let Ok(held) = TraceState::from_key_value(members.iter().copied()) {
+        return Parsed { held, in_full: None };
     }
+    let held = members.iter().copied().filter(|member| is_held(*member));
+    let held = TraceState::from_key_value(held).unwrap_or_default();
+    Parsed { held, in_full: Some(print_all(members.into_iter())) }
 }
 
 /// The list to send: the members of `state`, and of the list `in_full` that came with the trace those

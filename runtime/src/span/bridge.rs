@@ -3,7 +3,7 @@
 //! Which of the two worlds a span belongs to shows by what the layer answers and by what entering
 //! the span changes; there is no switch to set.
 
-mod listening;
+pub(super) mod listening;
 
 use std::cell::Cell;
 
@@ -16,6 +16,8 @@ use tracing::{Span, Value};
 use tracing_opentelemetry::{OpenTelemetrySpanExt, SetParentError};
 
 use super::current::copied_baggage;
+use super::listener::Listener;
+use super::ways::{self, Way};
 use super::{ActiveSpan, Draft, Lineage, otel};
 use crate::propagation::keep_random_flag;
 use crate::relation::same_span;
@@ -37,13 +39,15 @@ pub(super) struct Decided {
     pub(super) own: Option<Context>,
     pub(super) attach: Option<Context>,
     pub(super) ends_here: bool,
+    pub(super) way: Way,
 }
 
 /// Makes the span of `draft`, through `tracing` if it is wanted there.
 pub(super) fn start(mut draft: Draft<'_>, active: &mut ActiveSpan) {
     if !is_enabled(draft.site.callsite) {
-        if listening::a_bridge_listens() {
+        if Listener::here().is_a_layer() {
             // Filtered out on purpose.
+            ways::note(Way::FilteredOut, None);
             active.attach = Some(draft.parent);
         } else {
             otel::start(draft, active);
@@ -149,22 +153,28 @@ impl Undecided {
             now.is_valid() && !same_span(now, before)
         });
         match self {
-            Self::Answered { passes_through } if entering_made_it_current => {
-                BRIDGE_HAS_ANSWERED.set(true);
-                let own = Context::current();
-                let attach = keep_random_flag(&own, &passes_through);
-                Decided { own: Some(attach.clone().unwrap_or(own)), attach, ends_here: false }
-            }
             Self::Answered { passes_through } => {
-                let own = span.context();
-                if own.span().span_context().is_valid() {
-                    // A bridge without context activation.
+                let own =
+                    if entering_made_it_current { Context::current() } else { span.context() };
+                let is_made = own.span().span_context().is_valid()
+                    // A tracer that makes none hands the parent on.
+                    && !same_span(own.span().span_context(), passes_through.span().span_context());
+                if is_made {
                     BRIDGE_HAS_ANSWERED.set(true);
-                    let own = keep_random_flag(&own, &passes_through).unwrap_or(own);
-                    Decided { own: Some(own.clone()), attach: Some(own), ends_here: false }
+                    let kept = keep_random_flag(&own, &passes_through);
+                    // It has to be attached where the bridge runs without context activation, and
+                    // where something is kept beside it.
+                    let is_attached = entering_made_it_current && kept.is_none();
+                    let own = kept.unwrap_or(own);
+                    let attach = (!is_attached).then(|| own.clone());
+                    Decided { own: Some(own), attach, ends_here: false, way: Way::Layer }
                 } else {
-                    // A per-layer filter hides the span: there is none, and the context passes.
-                    Decided { own: None, attach: Some(passes_through), ends_here: false }
+                    // Hidden by a per-layer filter, unless the layer can make none at all.
+                    let way = match Listener::here() {
+                        Listener::LayerWithoutTracer => Way::WithoutTracer,
+                        _ => Way::FilteredOut,
+                    };
+                    Decided { own: None, attach: Some(passes_through), ends_here: false, way }
                 }
             }
             Self::NotFound { builder, parent, root, .. } if entering_made_it_current => {
@@ -174,7 +184,7 @@ impl Undecided {
                 // `tracing` has them for its log lines; nobody carries them to this span.
                 builder.attributes.get_or_insert_default().extend(fields);
                 let made = otel::build(builder, parent);
-                Decided { own: made.own, attach: made.attach, ends_here: true }
+                Decided { own: made.own, attach: made.attach, ends_here: true, way: made.way }
             }
         }
     }
@@ -195,5 +205,5 @@ fn behind_reload(builder: SpanBuilder, parent: &Context, root: bool) -> Decided 
     } else {
         keep_random_flag(&own, parent)
     };
-    Decided { own: Some(own), attach, ends_here: false }
+    Decided { own: Some(own), attach, ends_here: false, way: Way::LayerOutOfReach }
 }

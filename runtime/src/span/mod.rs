@@ -9,9 +9,11 @@ pub mod failure;
 mod field;
 mod future;
 mod inside;
+mod listener;
 pub(crate) mod otel;
 mod running;
 mod site;
+mod ways;
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -27,10 +29,13 @@ pub(crate) use field::Plain;
 pub use field::{FieldValue, Value, debug, display, empty, value};
 pub use future::Run;
 pub use inside::record;
+pub(crate) use listener::Listener;
+pub(crate) use otel::a_provider_is_installed;
 pub(crate) use running::{
     MessageId, Running, is_handled_already, is_origin_of_the_running_handler, running_handler,
 };
 pub use site::Site;
+pub(crate) use ways::{Noted, Way};
 
 #[cfg(feature = "metrics")]
 use crate::metrics::Measured;
@@ -75,6 +80,7 @@ impl Draft<'_> {
     pub(crate) fn start(mut self) -> ActiveSpan {
         let mut active = ActiveSpan::passing_through(None);
         if Context::is_current_telemetry_suppressed() {
+            ways::note(Way::Suppressed, None);
             return active;
         }
         active.running = std::mem::take(&mut self.running);
@@ -83,6 +89,7 @@ impl Draft<'_> {
             active.measured = self.measured.take();
         }
         if !self.enabled {
+            ways::note(Way::SwitchedOff, None);
             active.attach = Some(self.parent);
             return active;
         }
@@ -247,6 +254,7 @@ impl ActiveSpan {
                 self.own = decided.own;
                 self.attach = decided.attach;
                 self.ends_here = decided.ends_here;
+                ways::note(decided.way, self.own.as_ref());
             }
             entered
         };

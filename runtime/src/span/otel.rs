@@ -1,8 +1,12 @@
 //! The span made with OpenTelemetry's own API: where no bridge listens to `tracing`.
 
-use opentelemetry::Context;
-use opentelemetry::trace::{Span, SpanBuilder, TraceContextExt, Tracer};
+use opentelemetry::trace::{
+    Span, SpanBuilder, SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState,
+    Tracer,
+};
+use opentelemetry::{Context, global};
 
+use super::ways::{self, Way};
 use super::{ActiveSpan, Draft};
 use crate::propagation::keep_random_flag;
 use crate::relation::same_span;
@@ -12,6 +16,7 @@ use crate::semconv;
 pub(super) struct Made {
     pub(super) own: Option<Context>,
     pub(super) attach: Option<Context>,
+    pub(super) way: Way,
 }
 
 /// Makes the span of `draft`.
@@ -26,6 +31,7 @@ pub(super) fn start(mut draft: Draft<'_>, active: &mut ActiveSpan) {
         ..SpanBuilder::default()
     };
     let made = build(builder, draft.parent);
+    ways::note(made.way, made.own.as_ref());
     active.own = made.own;
     active.attach = made.attach;
     active.ends_here = true;
@@ -36,7 +42,7 @@ pub(super) fn build(builder: SpanBuilder, parent: Context) -> Made {
     if let Some(tracer) = capture::tracer() {
         return placed(tracer.build_with_context(builder, &parent), parent);
     }
-    let tracer = opentelemetry::global::tracer_with_scope(semconv::scope());
+    let tracer = global::tracer_with_scope(semconv::scope());
     placed(tracer.build_with_context(builder, &parent), parent)
 }
 
@@ -45,11 +51,44 @@ pub(super) fn build(builder: SpanBuilder, parent: Context) -> Made {
 fn placed<S: Span + Send + Sync + 'static>(span: S, parent: Context) -> Made {
     let made = span.span_context();
     if !made.is_valid() || same_span(made, parent.span().span_context()) {
-        return Made { own: None, attach: Some(parent) };
+        return Made { own: None, attach: Some(parent), way: Way::WithoutProvider };
     }
     let own = parent.with_span(span);
     let own = keep_random_flag(&own, &parent).unwrap_or(own);
-    Made { own: Some(own.clone()), attach: Some(own) }
+    Made { own: Some(own.clone()), attach: Some(own), way: Way::Api }
+}
+
+/// Whether a provider is installed that makes spans, as far as it can be told without making one.
+pub(crate) fn a_provider_is_installed() -> bool {
+    let parent = SuppressedParent::new();
+    let tracer = global::tracer_with_scope(semconv::scope());
+    let span =
+        tracer.build_with_context(SpanBuilder::from_name("throughline probe"), &parent.context);
+    !parent.is_handed_on(span.span_context())
+}
+
+/// A parent that tells tracers apart and exports nothing, for telemetry is suppressed under it: the
+/// tracer that does nothing hands its parent on as every other time, any other makes an invalid span.
+pub(super) struct SuppressedParent {
+    pub(super) context: Context,
+}
+
+impl SuppressedParent {
+    pub(super) fn new() -> Self {
+        let marker = SpanContext::new(
+            TraceId::from(1),
+            SpanId::from(1),
+            TraceFlags::NOT_SAMPLED,
+            false,
+            TraceState::NONE,
+        );
+        let context = Context::new().with_remote_span_context(marker).with_telemetry_suppressed();
+        Self { context }
+    }
+
+    pub(super) fn is_handed_on(&self, made: &SpanContext) -> bool {
+        same_span(made, self.context.span().span_context())
+    }
 }
 
 /// Whether telemetry is on at all is asked of the tracer each time: a provider that is installed

@@ -16,14 +16,14 @@ OpenTelemetry's semantic conventions. Fails if they break them, if there are non
   --registry FILE  what else is declared, in the form of the conventions' own registry";
 
 /// What the command line says.
-struct Task {
+struct Options {
     tell_all: bool,
     registries: Vec<String>,
     program: String,
     arguments: Vec<String>,
 }
 
-impl Task {
+impl Options {
     fn parse(mut words: impl Iterator<Item = String>) -> Option<Self> {
         let (mut tell_all, mut registries) = (false, Vec::new());
         let program = loop {
@@ -40,11 +40,11 @@ impl Task {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Some(task) = Task::parse(std::env::args().skip(1)) else {
+    let Some(options) = Options::parse(std::env::args().skip(1)) else {
         eprintln!("{USAGE}");
         return ExitCode::from(2);
     };
-    match run(&task).await {
+    match run(&options).await {
         Ok(findings) if findings.all(Level::Violation).next().is_none() => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
         Err(error) => {
@@ -55,7 +55,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(
-    Task { tell_all, registries, program, arguments }: &Task,
+    Options { tell_all, registries, program, arguments }: &Options,
 ) -> Result<Findings, Box<dyn Error>> {
     let mut registry = Registry::conventions();
     for file in registries {

@@ -16,7 +16,8 @@
 //! The context is in the message's headers. NATS tells `Traceparent` from `traceparent`; here either is
 //! read, and what is written stands in place of every casing. Of a header with several values,
 //! different ones count as none, since NATS has no rule for them. A name or a value that the client
-//! would refuse is left out, and so is a value of more than 64 KiB.
+//! would refuse is left out, and so is a value of more than 64 KiB. Write into the message and not into its
+//! field `headers`, an `Option`: where that is `None` there is nothing to write into.
 //!
 //! # What each fact becomes
 //!
@@ -46,9 +47,11 @@
 //!
 //! - The queue group of a core subscription: write `consumer_group = ".."`.
 //! - The server: write `server = "nats:4222"`.
-//! - How much room is left. The server refuses a message whose headers and payload exceed its `max_payload`
-//!   (1 MiB unless configured), and what is written here counts: leave 1 KiB for it, and as much as you
-//!   have baggage; OpenTelemetry holds at most 8 KiB of that.
+//! - How much room is left. The server refuses a message whose headers and payload exceed its `max_payload`,
+//!   and what is written here counts. A message that is to be sent as a whole is kept below 1 MiB, which
+//!   servers take unless configured otherwise: baggage is left out first, then all. Headers alone don't
+//!   know their payload, and a smaller limit is not known here: leave 1 KiB, and as much as you have
+//!   baggage, of which OpenTelemetry holds at most 8 KiB.
 //! - Headers that are no UTF-8. The client closes the connection on them before anybody sees the message.
 //!
 //! # An example
@@ -181,13 +184,21 @@ impl Message for HeaderMap {
     }
 }
 
-/// Longer than any context has to be (W3C Baggage, section 3.3, asks for 8 KiB), and far from what a
-/// server takes unless configured otherwise: 1 MiB for headers and payload. In bytes.
+/// Longer than any context has to be, in bytes: W3C Baggage, section 3.3, asks for 8 KiB.
 const LONGEST: usize = 65_536;
+
+/// What a server takes unless it is configured otherwise, headers and payload together, in bytes.
+const MAX_PAYLOAD: usize = 1 << 20;
 
 /// A name or a value that NATS does not allow is left out, for the client panics at one; and a value so
 /// long that it may take the message beyond what the server allows.
 impl MessageMut for HeaderMap {
+    fn can_set_header(&self, name: &str, value: &str) -> bool {
+        name.parse::<HeaderName>().is_ok()
+            && value.parse::<HeaderValue>().is_ok()
+            && value.len() <= LONGEST
+    }
+
     fn set_header(&mut self, name: &str, value: &str) {
         self.remove_header(name);
         match (name.parse::<HeaderName>(), value.parse::<HeaderValue>()) {
@@ -272,6 +283,10 @@ macro_rules! message_to_be_sent {
         }
 
         impl MessageMut for $message {
+            fn can_set_header(&self, name: &str, value: &str) -> bool {
+                has_room(&self.payload, self.headers.as_ref(), name, value)
+            }
+
             fn set_header(&mut self, name: &str, value: &str) {
                 self.headers.get_or_insert_default().set_header(name, value);
             }
@@ -311,6 +326,11 @@ impl Message for PublishMessage {
 }
 
 impl MessageMut for PublishMessage {
+    fn can_set_header(&self, name: &str, value: &str) -> bool {
+        let message = outbound(self.clone());
+        has_room(&message.payload, message.headers.as_ref(), name, value)
+    }
+
     fn set_header(&mut self, name: &str, value: &str) {
         change_headers(self, |headers| headers.set_header(name, value));
     }
@@ -329,11 +349,27 @@ fn change_headers(message: &mut PublishMessage, change: impl FnOnce(&mut HeaderM
     let jetstream::message::OutboundMessage { payload, headers, .. } = outbound(mem::take(message));
     let mut headers = headers.unwrap_or_default();
     change(&mut headers);
-    *message = PublishMessage::build().payload(payload).headers(headers);
+    *message = PublishMessage::build().payload(payload);
+    // None at all are shorter than none in a list.
+    if !headers.is_empty() {
+        *message = mem::take(message).headers(headers);
+    }
 }
 
 fn outbound(message: PublishMessage) -> jetstream::message::OutboundMessage {
     message.outbound_message(Subject::from_static(""))
+}
+
+/// Whether the server takes a message with this header as well. To one that takes a larger payload than is
+/// usual, the usual limit does not apply.
+fn has_room(payload: &[u8], headers: Option<&HeaderMap>, name: &str, value: &str) -> bool {
+    let size = |name: &str, value: &str| name.len() + value.len() + ": \r\n".len();
+    let mut after = payload.len() + "NATS/1.0\r\n\r\n".len() + size(name, value);
+    for (name, values) in headers.iter().flat_map(|headers| headers.iter()) {
+        after += values.iter().map(|value| size(name.as_ref(), value.as_str())).sum::<usize>();
+    }
+    let fits = after <= MAX_PAYLOAD || payload.len() > MAX_PAYLOAD;
+    fits && HeaderMap::new().can_set_header(name, value)
 }
 
 /// Where a message goes, and what is in it.
@@ -462,19 +498,19 @@ mod tests {
         let mut expected = given();
         expected.insert("traceparent", SENDER);
 
-        let build = PublishMessage::build().payload("lemon".into());
-        let mut built = build.clone().headers(given());
+        let empty = PublishMessage::build().payload("lemon".into());
+        let mut built = empty.clone().headers(given());
         built.set_header("traceparent", SENDER);
         assert_eq!(sender(&built).as_deref(), Some(SENDER));
         let sent = built.outbound_message("orders");
         assert_eq!((&*sent.payload, sent.headers.as_ref()), (&b"lemon"[..], Some(&expected)));
 
-        let mut to_a_stream = build.clone().headers(given()).outbound_message("orders");
+        let mut to_a_stream = empty.clone().headers(given()).outbound_message("orders");
         to_a_stream.set_header("traceparent", SENDER);
         assert_eq!(sender(&to_a_stream).as_deref(), Some(SENDER));
         assert_eq!(to_a_stream.headers.as_ref(), Some(&expected));
 
-        let mut outbound = message::OutboundMessage::from(build.outbound_message("orders"));
+        let mut outbound = message::OutboundMessage::from(empty.outbound_message("orders"));
         outbound.remove_header("traceparent");
         assert_eq!(outbound.headers, None);
         outbound.set_header("traceparent", SENDER);
@@ -494,8 +530,8 @@ mod tests {
         assert_eq!(notes(&headers), [true, true]);
         let mut built = PublishMessage::build();
         send(&mut built);
-        let sent = built.outbound_message("orders");
-        assert_eq!(sent.headers.as_ref().map(notes), Some([true, false]));
+        let stored = built.outbound_message("orders");
+        assert_eq!(stored.headers.as_ref().map(notes), Some([true, false]));
         let mut to_a_stream = PublishMessage::build().outbound_message("orders");
         let mut outbound: message::OutboundMessage =
             PublishMessage::build().outbound_message("orders").into();
@@ -503,6 +539,31 @@ mod tests {
         assert_eq!(to_a_stream.headers.as_ref().map(notes), Some([true, false]));
         send(&mut outbound);
         assert_eq!(outbound.headers.as_ref().map(notes), Some([true, true]));
+    }
+
+    #[test]
+    fn what_fits_into_a_message_is_written_and_no_more() {
+        let context = TraceContext::read_from(&headers(&[
+            ("traceparent", SENDER),
+            ("baggage", &format!("cart={}", "x".repeat(1_000))),
+        ]));
+        let written = |payload: usize| {
+            let mut built = PublishMessage::build().payload(vec![0; payload].into());
+            let mut outbound = built.clone().outbound_message("orders");
+            context.write_to(&mut built);
+            context.write_to(&mut outbound);
+            assert_eq!(built.outbound_message("orders").headers, outbound.headers);
+            let headers = outbound.headers.unwrap_or_default();
+            ["traceparent", "baggage"].map(|name| headers.get(name).is_some())
+        };
+        // `NATS/1.0`, `traceparent: ` with 55 characters, and the ends of both lines and of all.
+        let smallest = 8 + 2 + 13 + 55 + 2 + 2;
+        assert_eq!(written(100), [true, true]);
+        assert_eq!(written(MAX_PAYLOAD - 1_050), [true, false]);
+        assert_eq!(written(MAX_PAYLOAD - smallest), [true, false]);
+        assert_eq!(written(MAX_PAYLOAD - smallest + 1), [false, false]);
+        assert_eq!(written(MAX_PAYLOAD), [false, false]);
+        assert_eq!(written(MAX_PAYLOAD + 1), [true, true]);
     }
 
     #[test]
@@ -598,5 +659,14 @@ mod tests {
         handled(&received("orders._INBOX.1", None))
             .span("charge_card")
             .has_no_attribute("messaging.destination.temporary");
+    }
+
+    #[test]
+    fn a_message_that_was_not_received_has_no_size_as_a_whole() {
+        let message = async_nats::Message { length: 0, ..received("orders.ada", None) };
+        handled(&message)
+            .span("charge_card")
+            .has_attribute("messaging.message.body.size", 5)
+            .has_no_attribute("messaging.message.envelope.size");
     }
 }

@@ -29,7 +29,8 @@
 //! The context is in the user properties. Their names are read in any casing, and what is written stands in
 //! place of every casing. Of a property that is there several times, different values count as none, since
 //! MQTT has no rule for them. A name or a value that brokers close the connection for is left out: one
-//! with a control character or a non-character in it, or longer than 65 535 bytes.
+//! with a control character or a non-character in it, or longer than 65 535 bytes. Write into the `Publish`
+//! and not into its field `properties`, an `Option`: where that is `None` there is nothing to write into.
 //!
 //! # What each fact becomes
 //!
@@ -132,9 +133,13 @@ impl Message for PublishProperties {
 }
 
 impl MessageMut for PublishProperties {
+    fn can_set_header(&self, name: &str, value: &str) -> bool {
+        is_allowed(name) && is_allowed(value)
+    }
+
     fn set_header(&mut self, name: &str, value: &str) {
         self.remove_header(name);
-        if is_allowed(name) && is_allowed(value) {
+        if self.can_set_header(name, value) {
             self.user_properties.push((name.to_owned(), value.to_owned()));
         }
     }
@@ -163,6 +168,10 @@ impl Message for Publish {
 }
 
 impl MessageMut for Publish {
+    fn can_set_header(&self, name: &str, value: &str) -> bool {
+        is_allowed(name) && is_allowed(value)
+    }
+
     fn set_header(&mut self, name: &str, value: &str) {
         self.properties.get_or_insert_default().set_header(name, value);
     }
@@ -257,6 +266,7 @@ mod tests {
         let mut written = properties(&[("baggage", "old=1")]);
         for no_character in ["a\0b", "a\u{7f}", "\u{fdd0}", "\u{ffff}", "\u{10fffe}"] {
             written.set_header("baggage", no_character);
+            assert_eq!(written, properties(&[]), "{no_character:?}");
         }
         written.set_header("a\nb", "c");
         written.set_header("too-long", &"x".repeat(65_536));
@@ -289,7 +299,10 @@ mod tests {
     #[test]
     fn a_publish_that_comes_again_is_at_least_the_second() {
         let again = Publish { dup: true, ..publish(None) };
-        handled(&again).span("store").has_attribute("throughline.message.attempt", 2);
+        handled(&again)
+            .span("store")
+            .has_attribute("messaging.system", "mqtt")
+            .has_attribute("throughline.message.attempt", 2);
     }
 
     #[test]

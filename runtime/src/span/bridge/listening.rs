@@ -1,23 +1,27 @@
-//! Whether an OpenTelemetry layer listens to the current subscriber at all.
+//! What listens to `tracing` here: an OpenTelemetry layer, and of which kind, or none.
 //!
-//! Asked only about a span that is disabled: with a bridge it was filtered out on purpose, without
-//! one nobody has said anything about traces.
+//! Asked about a span that is not made. Where it is disabled: with a bridge it was filtered out on
+//! purpose, without one nobody has said anything about traces. Where a bridge has answered and made
+//! none: was it filtered out, or can the bridge make none at all?
 
 use std::cell::RefCell;
 use std::sync::Once;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use opentelemetry::Context;
-use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
+use opentelemetry::trace::TraceContextExt;
 use tracing::callsite::{Callsite, Identifier};
 use tracing::dispatcher::{self, Dispatch, WeakDispatch};
 use tracing::field::FieldSet;
 use tracing::level_filters::LevelFilter;
 use tracing::metadata::Kind;
-use tracing::subscriber::Interest;
+use tracing::subscriber::{Interest, NoSubscriber};
 use tracing::{Level, Metadata, Span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::Registry;
+
+use crate::span::current_span_context;
+use crate::span::listener::Listener;
+use crate::span::otel::SuppressedParent;
 
 thread_local! {
     static LAST: RefCell<Option<Answer>> = const { RefCell::new(None) };
@@ -27,54 +31,58 @@ thread_local! {
 struct Answer {
     registry: usize,
     generation: usize,
-    listens: bool,
+    listener: Listener,
     /// Keeps the address from being given to another subscriber.
     #[expect(dead_code, reason = "held, not read")]
     subscriber: WeakDispatch,
 }
 
-/// Whether a bridge listens to the subscriber of this thread.
-pub(super) fn a_bridge_listens() -> bool {
+/// What listens to `tracing` on this thread.
+pub(in crate::span) fn listener() -> Listener {
     if LevelFilter::current() == LevelFilter::OFF {
-        return false;
+        return Listener::Nobody;
     }
     // Cloned, because a span can't be made while the dispatcher is borrowed.
     let dispatch = dispatcher::get_default(Dispatch::clone);
+    if dispatch.is::<NoSubscriber>() {
+        return Listener::Nobody;
+    }
     // Every bridge stands on a registry, and there is one to a subscriber.
-    let Some(registry) = dispatch.downcast_ref::<Registry>() else { return false };
+    let Some(registry) = dispatch.downcast_ref::<Registry>() else { return Listener::NoLayer };
     let registry = std::ptr::from_ref(registry).addr();
     PROBE.register();
     let generation = PROBE.generation.load(Ordering::Acquire);
     let known = LAST.with_borrow(|last| {
         let last = last.as_ref()?;
-        (last.registry == registry && last.generation == generation).then_some(last.listens)
+        (last.registry == registry && last.generation == generation).then_some(last.listener)
     });
     known.unwrap_or_else(|| {
-        let listens = ask();
+        let listener = ask();
         let subscriber = dispatch.downgrade();
-        LAST.set(Some(Answer { registry, generation, listens, subscriber }));
-        listens
+        LAST.set(Some(Answer { registry, generation, listener, subscriber }));
+        listener
     })
 }
 
 /// Makes a span past the filters, with telemetry suppressed so that nothing is exported.
-fn ask() -> bool {
-    let marker = SpanContext::new(
-        TraceId::from(1),
-        SpanId::from(1),
-        TraceFlags::NOT_SAMPLED,
-        false,
-        TraceState::NONE,
-    );
-    let suppressed =
-        Context::new().with_remote_span_context(marker.clone()).with_telemetry_suppressed();
-    let _attached = suppressed.clone().attach();
+fn ask() -> Listener {
+    let parent = SuppressedParent::new();
+    let _attached = parent.context.clone().attach();
     let span = Span::new(&METADATA, &METADATA.fields().value_set_all(&[]));
-    if span.set_parent(suppressed).is_ok() {
-        return true;
+    if span.set_parent(parent.context.clone()).is_ok() {
+        let made = span.context();
+        return if parent.is_handed_on(made.span().span_context()) {
+            Listener::LayerWithoutTracer
+        } else {
+            Listener::Layer
+        };
     }
     let _entered = span.enter();
-    super::super::current_span_context() != marker // a bridge behind `reload`
+    if parent.is_handed_on(&current_span_context()) {
+        Listener::NoLayer
+    } else {
+        Listener::LayerOutOfReach
+    }
 }
 
 /// A call site that learns when layers change: `tracing` then asks every subscriber anew which

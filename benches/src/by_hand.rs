@@ -1,0 +1,147 @@
+//! What a user would write by hand, as the documentation of each library shows it.
+
+use opentelemetry::propagation::TextMapPropagator as _;
+use opentelemetry::trace::{
+    FutureExt as _, Link, SpanKind, TraceContextExt as _, Tracer as _,
+};
+use opentelemetry::{Context, KeyValue, global};
+use opentelemetry_sdk::propagation::TraceContextPropagator;
+use tracing::Instrument as _;
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+
+use crate::{Message, body};
+
+fn attributes(relation: &'static str) -> Vec<KeyValue> {
+    vec![
+        KeyValue::new("messaging.operation.name", "handler"),
+        KeyValue::new("messaging.operation.type", "process"),
+        KeyValue::new("code.function.name", "throughline_benches::by_hand::handler"),
+        KeyValue::new("throughline.relation.kind", relation),
+    ]
+}
+
+/// OpenTelemetry's API: extract, build the span with kind, attributes and a link, attach it, end it.
+pub async fn api_link(message: &Message, awaits: usize) -> usize {
+    let sender = TraceContextPropagator::new().extract_with_context(&Context::new(), message);
+    let tracer = global::tracer("bench");
+    let span = tracer
+        .span_builder("handler")
+        .with_kind(SpanKind::Consumer)
+        .with_attributes(attributes("link"))
+        .with_links(vec![Link::with_context(sender.span().span_context().clone())])
+        .start_with_context(&tracer, &Context::new());
+    let context = Context::new().with_span(span);
+    let result = body(message, awaits).with_context(context.clone()).await;
+    context.span().end();
+    result
+}
+
+/// The same, as a child of the sender's span, which the conventions want linked as well.
+pub async fn api_continue(message: &Message, awaits: usize) -> usize {
+    let sender = TraceContextPropagator::new().extract_with_context(&Context::new(), message);
+    let tracer = global::tracer("bench");
+    let span = tracer
+        .span_builder("handler")
+        .with_kind(SpanKind::Consumer)
+        .with_attributes(attributes("continue"))
+        .with_links(vec![Link::with_context(sender.span().span_context().clone())])
+        .start_with_context(&tracer, &sender);
+    let context = sender.with_span(span);
+    let result = body(message, awaits).with_context(context.clone()).await;
+    context.span().end();
+    result
+}
+
+/// A batch: a link to every sender.
+pub async fn api_batch(messages: &[Message]) -> usize {
+    let propagator = TraceContextPropagator::new();
+    let links = messages.iter().map(|message| {
+        let sender = propagator.extract_with_context(&Context::new(), message);
+        Link::with_context(sender.span().span_context().clone())
+    });
+    let tracer = global::tracer("bench");
+    let mut all = attributes("link");
+    all.push(KeyValue::new("messaging.batch.message_count", messages.len() as i64));
+    let span = tracer
+        .span_builder("handler")
+        .with_kind(SpanKind::Consumer)
+        .with_attributes(all)
+        .with_links(links.take(128).collect())
+        .start_with_context(&tracer, &Context::new());
+    let context = Context::new().with_span(span);
+    let result = async { std::hint::black_box(messages.len()) }.with_context(context.clone()).await;
+    context.span().end();
+    result
+}
+
+/// Extracting and attaching alone: what has to be done by hand for a context to pass through.
+pub async fn pass_through(message: &Message, awaits: usize) -> usize {
+    let sender = TraceContextPropagator::new().extract_with_context(&Context::new(), message);
+    body(message, awaits).with_context(sender).await
+}
+
+macro_rules! handler_span {
+    ($relation:literal) => {
+        tracing::info_span!(
+            parent: None,
+            "handler",
+            otel.kind = "consumer",
+            messaging.operation.name = "handler",
+            messaging.operation.type = "process",
+            code.function.name = "throughline_benches::by_hand::handler",
+            throughline.relation.kind = $relation,
+        )
+    };
+}
+
+/// `tracing`, with the layer's extension trait.
+pub async fn tracing_link(message: &Message, awaits: usize) -> usize {
+    let sender = TraceContextPropagator::new().extract_with_context(&Context::new(), message);
+    let span = handler_span!("link");
+    let _ = span.set_parent(Context::new());
+    span.add_link(sender.span().span_context().clone());
+    body(message, awaits).instrument(span).await
+}
+
+/// The same, as a child of the sender's span.
+pub async fn tracing_continue(message: &Message, awaits: usize) -> usize {
+    let sender = TraceContextPropagator::new().extract_with_context(&Context::new(), message);
+    let span = handler_span!("continue");
+    let link = sender.span().span_context().clone();
+    let _ = span.set_parent(sender);
+    span.add_link(link);
+    body(message, awaits).instrument(span).await
+}
+
+/// `#[tracing::instrument]`, which reads no context at all.
+#[tracing::instrument(skip_all)]
+pub async fn instrument(message: &Message, awaits: usize) -> usize {
+    body(message, awaits).await
+}
+
+/// fastrace, with a decoded traceparent: a child of the sender's span.
+pub async fn fastrace(message: &Message, awaits: usize) -> usize {
+    use fastrace::future::FutureExt as _;
+    use fastrace::prelude::{Span, SpanContext};
+
+    let sender = message.get("traceparent").and_then(|it| SpanContext::decode_w3c_traceparent(it));
+    let span = Span::root("handler", sender.unwrap_or_else(SpanContext::random)).with_properties(|| {
+        [
+            ("messaging.operation.name", "handler"),
+            ("messaging.operation.type", "process"),
+            ("code.function.name", "throughline_benches::by_hand::handler"),
+            ("throughline.relation.kind", "continue"),
+        ]
+    });
+    body(message, awaits).in_span(span).await
+}
+
+/// The SDK's span started, attached and ended, with nothing else.
+pub async fn floor(message: &Message, awaits: usize) -> usize {
+    let tracer = global::tracer("bench");
+    let span = tracer.span_builder("handler").start_with_context(&tracer, &Context::new());
+    let context = Context::new().with_span(span);
+    let result = body(message, awaits).with_context(context.clone()).await;
+    context.span().end();
+    result
+}

@@ -1,0 +1,23 @@
+//! The handlers under throughline.
+
+use throughline::async_consumer;
+
+use crate::{Message, body};
+
+/// Its own trace, with a link back.
+#[async_consumer(link)]
+pub async fn link(#[message] message: &Message, awaits: usize) -> usize {
+    body(message, awaits).await
+}
+
+/// A child of the sender's span.
+#[async_consumer(continue)]
+pub async fn continued(#[message] message: &Message, awaits: usize) -> usize {
+    body(message, awaits).await
+}
+
+/// A batch.
+#[async_consumer(link)]
+pub async fn batch(messages: &[Message]) -> usize {
+    std::hint::black_box(messages.len())
+}
