@@ -62,6 +62,7 @@ impl Python {
     }
 
     /// Where a package's files are.
+    #[cfg(feature = "orders")]
     pub(crate) fn folder_of(&self, package: &str) -> PathBuf {
         let find = format!(
             "import importlib.util, os; print(os.path.dirname(importlib.util.find_spec('{package}').origin))"
