@@ -11,19 +11,13 @@ use crate::order::Order;
 #[derive(Message)]
 pub struct Received {
     order: Order,
-    #[message(consumer_group)]
-    group: &'static str,
     #[message(headers)]
     message: Box<dyn Message + Send + Sync>,
 }
 
 impl Received {
-    pub fn new(
-        order: Order,
-        group: &'static str,
-        message: impl Message + Send + Sync + 'static,
-    ) -> Self {
-        Self { order, group, message: Box::new(message) }
+    pub fn new(order: Order, message: impl Message + Send + Sync + 'static) -> Self {
+        Self { order, message: Box::new(message) }
     }
 }
 

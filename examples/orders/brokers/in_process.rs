@@ -33,10 +33,10 @@ async fn publish(topic: &InProcess, #[message] order: Traced<Order>) -> Result<(
     let mut places = Vec::with_capacity(queues.len());
     for queue in &queues {
         let place = queue.deliveries.reserve().await;
-        places.push((queue.group, place.map_err(|_| Unavailable::ConsumerGone(queue.group))?));
+        places.push(place.map_err(|_| Unavailable::ConsumerGone(queue.group))?);
     }
-    for (group, place) in places {
-        place.send(topic.delivery(group, &order));
+    for place in places {
+        place.send(topic.delivery(&order));
     }
     Ok(())
 }
@@ -53,7 +53,7 @@ impl InProcess {
         self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn delivery(&self, group: &'static str, order: &Traced<Order>) -> Delivery {
+    fn delivery(&self, order: &Traced<Order>) -> Delivery {
         self.unacknowledged.fetch_add(1, Ordering::Relaxed);
         let unacknowledged = Arc::clone(&self.unacknowledged);
         let ack = Ack::new(async move {
@@ -61,7 +61,7 @@ impl InProcess {
             Ok::<_, Infallible>(())
         });
         let message = Traced::with_context((), order.context().clone());
-        Delivery { order: Received::new(Order::clone(order), group, message), ack }
+        Delivery { order: Received::new(Order::clone(order), message), ack }
     }
 }
 

@@ -16,7 +16,7 @@ use throughline::{async_producer, settle};
 use tokio::task::spawn_blocking;
 use tracing::warn;
 
-use super::{Inbox, PATIENCE, Place, Supply};
+use super::{Inbox, OfGroup, PATIENCE, Place, Supply};
 use crate::order::Order;
 use crate::topic::{Subscription, Topic, Unavailable};
 
@@ -95,7 +95,7 @@ impl OrderLog {
         let in_hand = InHand::default();
         while inbox.room().await > 0 {
             let order = match consumer.recv().await {
-                Ok(order) => Arc::new(order.detach()),
+                Ok(order) => Arc::new(OfGroup { group, message: order.detach() }),
                 // The client knows these to pass, and goes on by itself.
                 Err(KafkaError::MessageConsumption(error)) => {
                     warn!(group, %error, "no orders from Kafka");
@@ -103,9 +103,11 @@ impl OrderLog {
                 }
                 Err(error) => return Err(error),
             };
-            in_hand.take(&order);
-            let commit = commit(Arc::clone(&consumer), Arc::clone(&order), in_hand.clone(), group);
-            inbox.deliver(order.payload().unwrap_or_default(), Arc::clone(&order), commit).await;
+            in_hand.take(&order.message);
+            let commit = commit(Arc::clone(&consumer), Arc::clone(&order), in_hand.clone());
+            inbox
+                .deliver(order.message.payload().unwrap_or_default(), Arc::clone(&order), commit)
+                .await;
         }
         Ok(())
     }
@@ -114,17 +116,19 @@ impl OrderLog {
 /// Says how far the group has handled the order's partition.
 async fn commit(
     consumer: Arc<StreamConsumer>,
-    order: Arc<OwnedMessage>,
+    order: Arc<OfGroup<OwnedMessage>>,
     in_hand: InHand,
-    group: &'static str,
 ) -> KafkaResult<()> {
-    let settle = settle("commit").destination("orders").consumer_group(group);
-    let next = Offset::Offset(in_hand.put_away(&order));
+    let OfGroup { message, .. } = &*order;
+    let next = Offset::Offset(in_hand.put_away(message));
     let mut handled = TopicPartitionList::new();
-    handled.add_partition_offset(order.topic(), order.partition(), next)?;
-    // The one that waits for the broker's answer blocks its thread.
-    let commit = spawn_blocking(move || consumer.commit(&handled, CommitMode::Sync));
-    settle.run(&order, async { commit.await.unwrap_or(Err(KafkaError::Canceled)) }).await
+    handled.add_partition_offset(message.topic(), message.partition(), next)?;
+    let commit = async {
+        // The one that waits for the broker's answer blocks its thread.
+        let commit = spawn_blocking(move || consumer.commit(&handled, CommitMode::Sync));
+        commit.await.unwrap_or(Err(KafkaError::Canceled))
+    };
+    settle("commit").destination("orders").run(&order, commit).await
 }
 
 /// The offsets that are being handled, by partition. A commit says that all before it is handled, and so must not

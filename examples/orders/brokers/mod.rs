@@ -18,6 +18,8 @@ use std::fmt;
 use std::time::Duration;
 
 pub use supply::{Inbox, Supply};
+#[cfg(any(feature = "kafka", feature = "redis"))]
+use throughline::Message;
 
 /// How long a customer waits for a broker at most.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -31,6 +33,16 @@ pub struct Place {
     /// How long a worker may have an order before it goes to another one, where the broker does not see
     /// by the connection that a worker is gone. A handler must not take longer.
     pub redeliver_after: Duration,
+}
+
+/// A message, with the group that it was given to: a message of Kafka or Redis does not know.
+#[cfg(any(feature = "kafka", feature = "redis"))]
+#[derive(Message)]
+struct OfGroup<M> {
+    #[message(consumer_group)]
+    group: &'static str,
+    #[message(headers)]
+    message: M,
 }
 
 /// Why an order may not have been published.

@@ -170,7 +170,7 @@ impl Broker {
                 },
                 Event::Incoming(Packet::Publish(order)) => {
                     let (payload, order) = (order.payload.clone(), Arc::new(order));
-                    let ack = acknowledge(client.clone(), Arc::clone(&order), acks.clone(), group);
+                    let ack = acknowledge(client.clone(), Arc::clone(&order), acks.clone());
                     inbox.deliver(&payload, order, ack).await;
                 }
                 Event::Outgoing(Outgoing::PubAck(order)) => {
@@ -192,7 +192,6 @@ async fn acknowledge(
     client: AsyncClient,
     order: Arc<Publish>,
     acks: mpsc::UnboundedSender<(u16, oneshot::Sender<()>)>,
-    group: &'static str,
 ) -> Result<(), Box<dyn Error + Send + Sync>> {
     let ack = async {
         let (sent, is_sent) = oneshot::channel();
@@ -201,5 +200,5 @@ async fn acknowledge(
         is_sent.await?;
         Ok(())
     };
-    settle("ack").destination("orders").consumer_group(group).run(&order, ack).await
+    settle("ack").destination("orders").run(&order, ack).await
 }

@@ -149,8 +149,7 @@ impl Exchange {
                 let order = Arc::clone(&order);
                 async move {
                     let ack = order.ack(BasicAckOptions::default());
-                    let settle = settle("ack").destination("orders").consumer_group(group);
-                    settle.run(&order, ack).await.map(|_| ())
+                    settle("ack").destination("orders").run(&order, ack).await.map(|_| ())
                 }
             };
             inbox.deliver(&payload, order, acknowledge).await;

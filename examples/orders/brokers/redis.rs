@@ -10,7 +10,7 @@ use redis::{AsyncConnectionConfig, AsyncTypedCommands, Client, RedisResult};
 use throughline::clients::redis_1::count_deliveries;
 use throughline::{async_producer, settle};
 
-use super::{Inbox, PATIENCE, Place, Supply};
+use super::{Inbox, OfGroup, PATIENCE, Place, Supply};
 use crate::order::Order;
 use crate::topic::{Subscription, Topic, Unavailable};
 
@@ -126,15 +126,14 @@ impl OrderStream {
 
     async fn deliver(&self, order: StreamId, group: &'static str, inbox: &Inbox) {
         let payload = order.get::<Vec<u8>>(ORDER).unwrap_or_default();
-        let order = Arc::new(order);
+        let order = Arc::new(OfGroup { group, message: order });
         let acknowledge = {
             let (order, mut connection, key) =
                 (Arc::clone(&order), self.connection.clone(), self.key.clone());
             async move {
-                let ids = [&order.id];
+                let ids = [&order.message.id];
                 let ack = connection.xack(&key, group, &ids);
-                let settle = settle("ack").destination("orders").consumer_group(group);
-                settle.run(&order, ack).await.map(|_| ())
+                settle("ack").destination("orders").run(&order, ack).await.map(|_| ())
             }
         };
         inbox.deliver(&payload, order, acknowledge).await;

@@ -121,7 +121,7 @@ impl Inbox {
         let ack = Ack::new(acknowledge);
         match serde_json::from_slice(payload) {
             Ok(order) => {
-                let order = Received::new(order, self.group, message);
+                let order = Received::new(order, message);
                 // If the group is gone, the broker still has the order.
                 let _ = self.deliveries.send(Delivery { order, ack }).await;
             }
