@@ -54,14 +54,14 @@ pub(super) fn start(mut draft: Draft<'_>, active: &mut ActiveSpan) {
         }
         return;
     }
-    active.tracing = make(&mut draft);
-    active.undecided = Some(match active.tracing.set_parent(draft.parent.clone()) {
+    let span = make(&mut draft);
+    active.undecided = Some(match span.set_parent(draft.parent.clone()) {
         Ok(()) | Err(SetParentError::AlreadyStarted) => {
             for Link { span_context, attributes, .. } in draft.links {
-                active.tracing.add_link_with_attributes(span_context, attributes);
+                span.add_link_with_attributes(span_context, attributes);
             }
             for KeyValue { key, value, .. } in draft.attributes {
-                active.tracing.set_attribute(key, value);
+                span.set_attribute(key, value);
             }
             Undecided::Answered { passes_through: draft.parent }
         }
@@ -82,6 +82,7 @@ pub(super) fn start(mut draft: Draft<'_>, active: &mut ActiveSpan) {
             }
         }
     });
+    active.change(|inside| inside.tracing = span);
 }
 
 /// As `tracing`'s own macros ask, cheapest question first.

@@ -108,6 +108,9 @@ fn nearer(current: &Context) -> Option<Context> {
 
 #[cfg(feature = "tracing")]
 fn current_tracing_span() -> Option<u64> {
+    if !tracing::dispatcher::has_been_set() {
+        return None;
+    }
     tracing::dispatcher::get_default(|it| it.current_span().id().map(tracing::Id::into_u64))
 }
 

@@ -1,14 +1,15 @@
-//! The span whose code runs on this thread: what [`record`] fills in.
+//! The span whose code runs on this thread: what [`record`] fills in, and what [`running`](super::running)
+//! is asked about.
 
 use std::cell::RefCell;
 
 use opentelemetry::Context;
 use opentelemetry::trace::TraceContextExt;
 
-use super::{FieldValue, Value};
+use super::{FieldValue, Running, Value};
 
 thread_local! {
-    static INNERMOST: RefCell<Option<Inside>> = const { RefCell::new(None) };
+    static INNERMOST: RefCell<Option<Box<Inside>>> = const { RefCell::new(None) };
 }
 
 /// Records a field of the handler, the producer or the task that runs here, also from within other
@@ -44,7 +45,7 @@ pub fn record(field: &'static str, value: impl Value) {
             tracing: inside.tracing.clone(),
             own: inside.own.clone(),
             #[cfg(feature = "tracing")]
-            bridged: inside.bridged,
+            bridged: !inside.ends_here,
         })
     });
     if let Ok(Some(recorder)) = innermost {
@@ -79,59 +80,97 @@ impl Recorder {
     }
 }
 
-/// A span that is entered, with what it takes to record on it.
+/// A span, with what it takes to record on it and to tell what its work was started by.
 ///
-/// It is moved here for as long as it is entered, because a copy would cost every await some
-/// atomic counting.
+/// It is moved to the thread for as long as it is entered, because a copy would cost every await some
+/// atomic counting; in a box, because what is moved then is a pointer.
 pub(super) struct Inside {
     #[cfg(feature = "tracing")]
-    pub(super) tracing: tracing::span::EnteredSpan,
+    pub(super) tracing: tracing::Span,
+    /// The span itself; none where none is made.
     pub(super) own: Option<Context>,
-    /// Whether what `tracing`'s span records reaches OpenTelemetry's.
-    #[cfg(feature = "tracing")]
-    pub(super) bridged: bool,
+    /// Whether it is ours to end, and to record on, or does so when `tracing`'s does.
+    pub(super) ends_here: bool,
+    pub(super) started_by: Running,
+    /// What is entered around it on the thread.
+    around: Option<Box<Inside>>,
 }
 
 impl Inside {
-    pub(super) fn enter<'s>(
-        self,
-        own: &'s mut Option<Context>,
-        #[cfg(feature = "tracing")] tracing: &'s mut tracing::Span,
-    ) -> InsideGuard<'s> {
-        let mut inside = Some(self);
-        let before =
-            INNERMOST.try_with(|innermost| innermost.replace(inside.take())).unwrap_or_default();
-        InsideGuard {
-            before,
-            not_kept: inside,
-            own,
+    pub(super) fn new() -> Self {
+        Self {
             #[cfg(feature = "tracing")]
-            tracing,
+            tracing: tracing::Span::none(),
+            own: None,
+            ends_here: false,
+            started_by: Running::default(),
+            around: None,
         }
+    }
+
+    /// Asks the innermost span here, then what is around it, until one answers.
+    pub(super) fn ask<T>(question: impl Fn(&Self) -> Option<T>) -> Option<T> {
+        // Where the thread's storage is gone already, nothing runs here.
+        let answer = INNERMOST.try_with(|innermost| {
+            let innermost = innermost.borrow();
+            std::iter::successors(innermost.as_deref(), |inside| inside.around.as_deref())
+                .find_map(question)
+        });
+        answer.ok().flatten()
     }
 }
 
 /// Leaves the span, and gives back what was moved.
 pub(super) struct InsideGuard<'s> {
-    before: Option<Inside>,
-    /// Where the thread's storage is gone already.
-    not_kept: Option<Inside>,
-    own: &'s mut Option<Context>,
+    place: &'s mut Option<Box<Inside>>,
+    is_innermost: bool,
+}
+
+impl<'s> InsideGuard<'s> {
+    /// Enters `tracing`'s span.
+    pub(super) fn enter(place: &'s mut Option<Box<Inside>>) -> Self {
+        #[cfg(feature = "tracing")]
+        if let Some(inside) = place {
+            inside.tracing.with_subscriber(|(id, subscriber)| subscriber.enter(id));
+        }
+        Self { place, is_innermost: false }
+    }
+
     #[cfg(feature = "tracing")]
-    tracing: &'s mut tracing::Span,
+    pub(super) fn inside(&mut self) -> Option<&mut Inside> {
+        self.place.as_deref_mut()
+    }
+
+    /// Moves it to the thread.
+    pub(super) fn become_innermost(&mut self) {
+        let place = &mut *self.place;
+        let moved = INNERMOST.try_with(|innermost| {
+            let mut innermost = innermost.borrow_mut();
+            if let Some(mut inside) = place.take() {
+                inside.around = innermost.take();
+                *innermost = Some(inside);
+            }
+        });
+        // Where the thread's storage is gone already, it stays where it is.
+        self.is_innermost = moved.is_ok();
+    }
 }
 
 impl Drop for InsideGuard<'_> {
     fn drop(&mut self) {
-        let before = self.before.take();
-        let mine = self.not_kept.take().or_else(|| {
-            INNERMOST.try_with(|innermost| innermost.replace(before)).unwrap_or_default()
-        });
-        let Some(inside) = mine else { return };
-        *self.own = inside.own;
+        if self.is_innermost {
+            let place = &mut *self.place;
+            let _ = INNERMOST.try_with(|innermost| {
+                let mut innermost = innermost.borrow_mut();
+                *place = innermost.take();
+                if let Some(inside) = place {
+                    *innermost = inside.around.take();
+                }
+            });
+        }
         #[cfg(feature = "tracing")]
-        {
-            *self.tracing = inside.tracing.exit();
+        if let Some(inside) = self.place {
+            inside.tracing.with_subscriber(|(id, subscriber)| subscriber.exit(id));
         }
     }
 }

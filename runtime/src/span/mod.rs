@@ -29,6 +29,7 @@ pub(crate) use field::Plain;
 pub use field::{FieldValue, Value, debug, display, empty, value};
 pub use future::Run;
 pub use inside::record;
+use inside::{Inside, InsideGuard};
 pub(crate) use listener::Listener;
 pub(crate) use otel::a_provider_is_installed;
 pub(crate) use running::{
@@ -83,7 +84,8 @@ impl Draft<'_> {
             ways::note(Way::Suppressed, None);
             return active;
         }
-        active.running = std::mem::take(&mut self.running);
+        let running = std::mem::take(&mut self.running);
+        active.change(|inside| inside.started_by = running);
         #[cfg(feature = "metrics")]
         {
             active.measured = self.measured.take();
@@ -131,21 +133,16 @@ impl Draft<'_> {
 /// ```
 #[must_use = "a span that is dropped at once says that its handler was cancelled"]
 pub struct ActiveSpan {
-    #[cfg(feature = "tracing")]
-    tracing: tracing::Span,
+    /// Always here, but while it is entered.
+    inside: Option<Box<Inside>>,
     /// What is left to find out when the span is entered for the first time.
     #[cfg(feature = "tracing")]
     undecided: Option<bridge::Undecided>,
     /// The event that tells of a failure.
     #[cfg(feature = "tracing")]
     tells_failure: Option<&'static tracing::callsite::DefaultCallsite>,
-    /// The span itself; none where none is made.
-    own: Option<Context>,
     /// What is attached inside it; none where entering it is enough.
     attach: Option<Context>,
-    /// Whether it is ours to end, or ends when `tracing`'s span closes.
-    ends_here: bool,
-    running: Running,
     panicked: Cell<bool>,
     finished: bool,
     #[cfg(feature = "metrics")]
@@ -156,24 +153,19 @@ pub struct ActiveSpan {
 struct Entered<'s> {
     // Fields are dropped in this order: what was attached last goes first.
     _attached: Option<(ContextGuard, current::AttachedGuard)>,
-    _inside: inside::InsideGuard<'s>,
-    _running: running::RunningGuard,
+    _inside: InsideGuard<'s>,
 }
 
 impl ActiveSpan {
     /// No span of its own: the work inside sees `context`.
     pub(crate) fn passing_through(context: Option<Context>) -> Self {
         Self {
-            #[cfg(feature = "tracing")]
-            tracing: tracing::Span::none(),
+            inside: Some(Box::new(Inside::new())),
             #[cfg(feature = "tracing")]
             undecided: None,
             #[cfg(feature = "tracing")]
             tells_failure: None,
-            own: None,
             attach: context,
-            ends_here: false,
-            running: Running::default(),
             panicked: Cell::new(false),
             finished: false,
             #[cfg(feature = "metrics")]
@@ -184,7 +176,7 @@ impl ActiveSpan {
     /// What runs inside is a handler's work, whose span somebody else has made.
     pub(crate) fn unmade(running: Running) -> Self {
         let mut unmade = Self::passing_through(None);
-        unmade.running = running;
+        unmade.change(|inside| inside.started_by = running);
         unmade
     }
 
@@ -219,7 +211,7 @@ impl ActiveSpan {
     /// Adds what was not known when the span started. Samplers don't see these links.
     pub(crate) fn add(&mut self, links: Vec<Link>, attributes: Vec<KeyValue>) {
         self.decide();
-        let Some(own) = &self.own else { return };
+        let Some(own) = self.own() else { return };
         let span = own.span();
         for Link { span_context, attributes, .. } in links {
             span.add_link(span_context, attributes);
@@ -245,53 +237,41 @@ impl ActiveSpan {
 
     fn enter(&mut self) -> (Entered<'_>, &Cell<bool>) {
         #[cfg(feature = "tracing")]
-        let tracing = {
-            let undecided = self.undecided.take();
-            let before = undecided.as_ref().map(|_| current_span_context());
-            let entered = std::mem::replace(&mut self.tracing, tracing::Span::none()).entered();
-            if let (Some(undecided), Some(before)) = (undecided, before) {
-                let decided = undecided.decide(&entered, &before);
-                self.own = decided.own;
-                self.attach = decided.attach;
-                self.ends_here = decided.ends_here;
-                ways::note(decided.way, self.own.as_ref());
-            }
-            entered
-        };
+        let undecided = self.undecided.take().map(|it| (it, current_span_context()));
+        let mut entered = InsideGuard::enter(&mut self.inside);
+        #[cfg(feature = "tracing")]
+        if let (Some((undecided, before)), Some(inside)) = (undecided, entered.inside()) {
+            let decided = undecided.decide(&inside.tracing, &before);
+            inside.own = decided.own;
+            inside.ends_here = decided.ends_here;
+            self.attach = decided.attach;
+            ways::note(decided.way, inside.own.as_ref());
+        }
         let attached = self.attach.as_ref().map(current::attach);
-        let running = match &self.own {
-            Some(own) => self.running.enter(Some(own.span().span_context())),
-            None => self.running.enter(None),
-        };
-        let inside = inside::Inside {
-            #[cfg(feature = "tracing")]
-            tracing,
-            own: self.own.take(),
-            #[cfg(feature = "tracing")]
-            bridged: !self.ends_here,
-        };
-        let entered = Entered {
-            _attached: attached,
-            _inside: inside.enter(
-                &mut self.own,
-                #[cfg(feature = "tracing")]
-                &mut self.tracing,
-            ),
-            _running: running,
-        };
-        (entered, &self.panicked)
+        entered.become_innermost();
+        (Entered { _attached: attached, _inside: entered }, &self.panicked)
+    }
+
+    fn own(&self) -> Option<&Context> {
+        self.inside.as_ref()?.own.as_ref()
+    }
+
+    fn change(&mut self, change: impl FnOnce(&mut Inside)) {
+        if let Some(inside) = &mut self.inside {
+            change(inside);
+        }
     }
 
     /// The context that the work inside sees: the span's own, or what passes through.
     pub(crate) fn context(&mut self) -> Context {
         self.decide();
-        self.own.as_ref().or(self.attach.as_ref()).cloned().unwrap_or_else(current_context)
+        self.own().or(self.attach.as_ref()).cloned().unwrap_or_else(current_context)
     }
 
     /// The span's own context; none where no span is made.
     pub(crate) fn own_context(&mut self) -> Option<Context> {
         self.decide();
-        self.own.clone()
+        self.own().cloned()
     }
 
     /// Finds out which world the span is in, if nothing has run in it yet.
@@ -320,14 +300,15 @@ impl ActiveSpan {
         if let Some(measured) = self.measured.take() {
             measured.record(failure.as_ref().map(|failure| &failure.error_type), is_retried);
         }
-        let Some(own) = self.own.take() else { return };
+        let Some(inside) = &mut self.inside else { return };
+        let Some(own) = inside.own.take() else { return };
         let span = own.span();
         span.set_attributes(attributes);
         if let Some(failure) = failure {
             span.set_attribute(KeyValue::new(key::ERROR_TYPE, failure.error_type));
             span.set_status(Status::error(failure.description));
         }
-        if self.ends_here {
+        if inside.ends_here {
             span.end();
         }
     }
@@ -342,7 +323,7 @@ impl Drop for ActiveSpan {
 
 impl fmt::Debug for ActiveSpan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let own = self.own.as_ref().map(|own| own.span().span_context().clone());
+        let own = self.own().map(|own| own.span().span_context().clone());
         f.debug_struct("ActiveSpan").field("span_context", &own).finish_non_exhaustive()
     }
 }

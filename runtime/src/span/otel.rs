@@ -32,9 +32,11 @@ pub(super) fn start(mut draft: Draft<'_>, active: &mut ActiveSpan) {
     };
     let made = build(builder, draft.parent);
     ways::note(made.way, made.own.as_ref());
-    active.own = made.own;
     active.attach = made.attach;
-    active.ends_here = true;
+    active.change(|inside| {
+        inside.own = made.own;
+        inside.ends_here = true;
+    });
 }
 
 pub(super) fn build(builder: SpanBuilder, parent: Context) -> Made {

@@ -3,12 +3,12 @@
 //! A producer asks: a context that its message carries from there was forwarded, not chosen. A
 //! handler asks: for a message that is being handled already there is a consumer's span.
 
-use std::cell::RefCell;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::marker::PhantomData;
 use std::sync::Arc;
 
-use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState};
+use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
+
+use super::inside::Inside;
 
 type Id = (TraceId, SpanId);
 type Own = (TraceId, SpanId, TraceFlags);
@@ -63,37 +63,16 @@ impl Running {
     /// that runs, and what the caller's own span sent is no more chosen there than here.
     pub(crate) fn task(caller: &SpanContext) -> Self {
         let caller = caller.is_valid().then(|| id(caller));
-        let around = ask(|handler| match &handler.started_by {
-            Self::Unchanged => None,
-            Self::Message(message) => Some((Some(*message), message.origin.into_iter().collect())),
-            Self::Batch(origins) => Some((None, origins.to_vec())),
-            Self::Task { message, not_chosen, .. } => Some((*message, not_chosen.to_vec())),
+        let around = ask(|started_by| match started_by {
+            Self::Unchanged => (None, Vec::new()),
+            Self::Message(message) => (Some(*message), message.origin.into_iter().collect()),
+            Self::Batch(origins) => (None, origins.to_vec()),
+            Self::Task { message, not_chosen, .. } => (*message, not_chosen.to_vec()),
         });
         // Without any the task is still one: whoever polls it has not started it.
         let (message, around): (Option<MessageId>, Vec<Id>) = around.unwrap_or_default();
-        let handler = ask(|handler| handler.span);
+        let handler = handler_span();
         Self::Task { message, handler, not_chosen: around.into_iter().chain(caller).collect() }
-    }
-
-    /// For as long as the guard lives, this is what runs, in the span `own`.
-    pub(super) fn enter(&self, own: Option<&SpanContext>) -> RunningGuard {
-        let mut handler = match self {
-            Self::Unchanged => None,
-            task @ Self::Task { handler, .. } => {
-                Some(Handler { started_by: task.clone(), span: *handler })
-            }
-            started_by => Some(Handler {
-                started_by: started_by.clone(),
-                span: own.map(|own| (own.trace_id(), own.span_id(), own.trace_flags())),
-            }),
-        };
-        let entered = handler.is_some();
-        // Where the thread's storage is gone already, nobody asks any more.
-        let before = RUNNING.try_with(|running| match handler.take() {
-            Some(handler) => running.replace(Some(handler)),
-            None => None,
-        });
-        RunningGuard { entered, before: before.unwrap_or_default(), not_send: PhantomData }
     }
 }
 
@@ -101,64 +80,54 @@ fn id(span: &SpanContext) -> Id {
     (span.trace_id(), span.span_id())
 }
 
-/// A handler that runs.
-#[derive(Debug)]
-struct Handler {
-    started_by: Running,
-    span: Option<Own>,
-}
-
-thread_local! {
-    static RUNNING: RefCell<Option<Handler>> = const { RefCell::new(None) };
-}
-
-/// Sets back what ran before.
-pub(super) struct RunningGuard {
-    entered: bool,
-    before: Option<Handler>,
-    not_send: PhantomData<*const ()>,
-}
-
-impl Drop for RunningGuard {
-    fn drop(&mut self) {
-        if self.entered {
-            let before = self.before.take();
-            let _ = RUNNING.try_with(|running| running.replace(before));
-        }
-    }
-}
-
-fn ask<T>(question: impl FnOnce(&Handler) -> Option<T>) -> Option<T> {
-    RUNNING.try_with(|running| running.borrow().as_ref().and_then(question)).ok().flatten()
+/// Asks what the handler or the task around this code was started by.
+fn ask<T>(question: impl Fn(&Running) -> T) -> Option<T> {
+    Inside::ask(|inside| match &inside.started_by {
+        Running::Unchanged => None,
+        started_by => Some(question(started_by)),
+    })
 }
 
 /// Whether `span` sent a message that the handler around this code was started by, or called the
 /// task around it.
 pub(crate) fn is_origin_of_the_running_handler(span: &SpanContext) -> bool {
     let sender = id(span);
-    ask(|handler| match &handler.started_by {
-        Running::Unchanged => None,
-        Running::Message(message) => Some(message.origin == Some(sender)),
+    let is_origin = ask(|started_by| match started_by {
+        Running::Unchanged => false,
+        Running::Message(message) => message.origin == Some(sender),
         Running::Batch(senders) | Running::Task { not_chosen: senders, .. } => {
-            Some(senders.contains(&sender))
+            senders.contains(&sender)
         }
-    })
-    .unwrap_or(false)
+    });
+    is_origin.unwrap_or(false)
 }
 
 /// Whether the handler around this code was started by this very message.
 pub(crate) fn is_handled_already(message: MessageId) -> bool {
-    ask(|handler| match handler.started_by {
+    let is_handled = ask(|started_by| match started_by {
         Running::Message(running) | Running::Task { message: Some(running), .. } => {
-            Some(running.is(message))
+            running.is(message)
         }
-        Running::Unchanged | Running::Batch(_) | Running::Task { message: None, .. } => None,
-    })
-    .unwrap_or(false)
+        Running::Unchanged | Running::Batch(_) | Running::Task { message: None, .. } => false,
+    });
+    is_handled.unwrap_or(false)
 }
 
 /// The span of the handler around this code.
 pub(crate) fn running_handler() -> Option<SpanContext> {
-    let (trace, span, flags) = ask(|handler| handler.span)?;
+    let (trace, span, flags) = handler_span()?;
     Some(SpanContext::new(trace, span, flags, false, TraceState::NONE))
+}
+
+fn handler_span() -> Option<Own> {
+    let span = Inside::ask(|inside| match &inside.started_by {
+        Running::Unchanged => None,
+        Running::Task { handler, .. } => Some(*handler),
+        Running::Message(_) | Running::Batch(_) => Some(inside.own.as_ref().map(|own| {
+            let own = own.span();
+            let own = own.span_context();
+            (own.trace_id(), own.span_id(), own.trace_flags())
+        })),
+    });
+    span.flatten()
 }
