@@ -17,7 +17,10 @@ pub type Message = HashMap<String, String>;
 pub fn message(sampled: bool) -> Message {
     let flags = if sampled { "01" } else { "00" };
     let traceparent = format!("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-{flags}");
-    HashMap::from([("traceparent".to_owned(), traceparent), ("tenant".to_owned(), "acme".to_owned())])
+    HashMap::from([
+        ("traceparent".to_owned(), traceparent),
+        ("tenant".to_owned(), "acme".to_owned()),
+    ])
 }
 
 /// So many messages of as many senders.

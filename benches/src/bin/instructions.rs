@@ -6,7 +6,9 @@ use throughline_benches::{batch, block_on, by_hand, compared, message, set_up};
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     let [_, case, how, count] = &arguments[..] else {
-        eprintln!("usage: instructions CASE nothing|alone|alone-unsampled|stock|layer|layer-unsampled COUNT");
+        eprintln!(
+            "usage: instructions CASE nothing|alone|alone-unsampled|stock|layer|layer-unsampled COUNT"
+        );
         std::process::exit(2);
     };
     match how.as_str() {
