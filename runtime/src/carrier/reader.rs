@@ -343,7 +343,10 @@ mod tests {
         for (place, name) in NAMES.into_iter().enumerate() {
             assert_eq!(place_of(name), Some(place));
             assert_eq!(place_of(&name.to_uppercase()), Some(place));
-            assert_eq!(place_of(&name.replace('t', "u")), if name.contains('t') { None } else { Some(place) });
+            assert_eq!(
+                place_of(&name.replace('t', "u")),
+                if name.contains('t') { None } else { Some(place) }
+            );
         }
     }
 }

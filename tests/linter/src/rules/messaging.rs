@@ -24,7 +24,8 @@ pub(super) fn check(report: &mut Report<'_>, span: &Span) {
     match declared(registry, operation, system, kind(span)) {
         Some((id, declared)) => {
             requirements::check(report, &declared.attributes, &span.attributes);
-            check_related(report, span, id, declared);
+            let is_refined = system.is_some_and(|system| is_refined(registry, system));
+            check_related(report, span, id, declared, is_refined);
         }
         None => report.violation(
             "span_kind",
@@ -53,11 +54,30 @@ fn declared<'r>(
     Some((id, span))
 }
 
+/// Whether the conventions have a page on the system.
+fn is_refined(registry: &Registry, system: &str) -> bool {
+    let namespace = format!("messaging.{}.", system.replace('_', "."));
+    registry.spans().keys().any(|id| id.replace('_', ".").starts_with(&namespace))
+}
+
+/// Each system's page says whether it has these; of a system without a page nobody says.
+const SAID_BY_PAGES: [&str; 2] =
+    ["messaging.consumer.group.name", "messaging.destination.subscription.name"];
+
 /// What another system's spans have, or another operation's, is out of place, on a link as well.
-fn check_related(report: &mut Report<'_>, span: &Span, id: &str, declared: &SpanType) {
+fn check_related(
+    report: &mut Report<'_>,
+    span: &Span,
+    id: &str,
+    declared: &SpanType,
+    is_refined: bool,
+) {
     let on_links = span.links.iter().flat_map(|link| &link.attributes);
     for attribute in span.attributes.iter().chain(on_links) {
         let key = attribute.key.as_str();
+        if !is_refined && SAID_BY_PAGES.contains(&key) {
+            continue;
+        }
         if NAMESPACES.iter().any(|it| key.starts_with(it)) && !declared.attributes.contains_key(key)
         {
             report.violation("unrelated_attribute", format!("`{key}` is not of the span {id}"));

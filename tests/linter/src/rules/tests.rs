@@ -337,6 +337,16 @@ fn each_system_has_what_is_its_own() {
         it.links.push(Link { attributes, ..Link::default() });
     };
     assert_eq!(broken_by(handled(), on_link), violation("unrelated_attribute"));
+    // RabbitMQ's page knows no groups; NATS has no page, and its groups are told all the same.
+    let group = |system: &'static str| {
+        move |it: &mut Span| {
+            it.set("messaging.system", text(system));
+            it.set("messaging.consumer.group.name", text("billing"));
+        }
+    };
+    assert_eq!(broken_by(handled(), group("rabbitmq")), violation("unrelated_attribute"));
+    let of_nats = broken_by(handled(), group("nats"));
+    assert!(!of_nats.contains(&violation("unrelated_attribute")[0]), "{of_nats:?}");
     // Two words, joined in one way in its name and in another in the conventions'.
     let in_sqs = |it: &mut Span| {
         it.set("messaging.system", text("aws_sqs"));
