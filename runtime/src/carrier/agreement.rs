@@ -166,23 +166,20 @@ impl<'m> Agreement<'m> {
             }
             self.facts.get_or_insert_default().destination_varies = false;
         }
-        let (address, port) = match &said.server {
-            Some(server) => host_and_port(server),
-            None => (None, None),
-        };
         for (at, text) in [
             (SYSTEM, &said.system),
             (DESTINATION, &said.destination),
             (TEMPLATE, &said.destination_template),
             (CONSUMER_GROUP, &said.consumer_group),
             (CLIENT, &said.client_id),
-            (SERVER_ADDRESS, &address),
         ] {
             if let Some(text) = text.as_ref().filter(|text| !text.is_empty()) {
                 self.say(at, Some(Fact::Text(text.clone())));
             }
         }
-        if address.is_some() {
+        if let Some((host, port)) = said.server.as_deref().map(host_and_port) {
+            self.say(SERVER_ADDRESS, Some(Fact::Text(Cow::Owned(host.to_owned()))));
+            // The message's would be another server's.
             self.say(SERVER_PORT, port.map(|port| Fact::Count(port.into())));
         }
     }
@@ -236,16 +233,15 @@ impl<'m> Agreement<'m> {
 }
 
 /// `broker:9092`, `[::1]:9092`, or a name alone.
-fn host_and_port(server: &str) -> (Option<Cow<'static, str>>, Option<u16>) {
-    let (host, port) = match server.rsplit_once(':') {
+fn host_and_port(server: &str) -> (&str, Option<u16>) {
+    let split = server.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?)));
+    match split {
         // Of an address of IPv6 without brackets the last part is no port.
-        Some((host, port)) if !host.contains(':') || host.ends_with(']') => match port.parse() {
-            Ok(port) => (host.trim_start_matches('[').trim_end_matches(']'), Some(port)),
-            Err(_) => (server, None),
-        },
+        Some((host, port)) if !host.contains(':') || host.ends_with(']') => {
+            (host.trim_start_matches('[').trim_end_matches(']'), Some(port))
+        }
         _ => (server, None),
-    };
-    (Some(Cow::Owned(host.to_owned())), port)
+    }
 }
 
 #[cfg(test)]
@@ -254,14 +250,10 @@ mod tests {
 
     #[test]
     fn a_server_is_a_host_and_may_have_a_port() {
-        let parts = |server: &str| {
-            let (host, port) = host_and_port(server);
-            (host.map(Cow::into_owned).unwrap_or_default(), port)
-        };
-        assert_eq!(parts("broker:9092"), ("broker".to_owned(), Some(9092)));
-        assert_eq!(parts("[::1]:9092"), ("::1".to_owned(), Some(9092)));
-        assert_eq!(parts("broker"), ("broker".to_owned(), None));
-        assert_eq!(parts("::1"), ("::1".to_owned(), None));
-        assert_eq!(parts("broker:port"), ("broker:port".to_owned(), None));
+        assert_eq!(host_and_port("broker:9092"), ("broker", Some(9092)));
+        assert_eq!(host_and_port("[::1]:9092"), ("::1", Some(9092)));
+        assert_eq!(host_and_port("broker"), ("broker", None));
+        assert_eq!(host_and_port("::1"), ("::1", None));
+        assert_eq!(host_and_port("broker:port"), ("broker:port", None));
     }
 }
