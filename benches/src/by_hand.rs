@@ -79,7 +79,7 @@ pub async fn pass_through(message: &Message, awaits: usize) -> usize {
 }
 
 macro_rules! handler_span {
-    ($relation:literal) => {
+    ($relation:literal $(, $($more:tt)+)?) => {
         tracing::info_span!(
             parent: None,
             "handler",
@@ -88,6 +88,7 @@ macro_rules! handler_span {
             messaging.operation.type = "process",
             code.function.name = "throughline_benches::by_hand::handler",
             throughline.relation.kind = $relation,
+            $($($more)+)?
         )
     };
 }
@@ -101,7 +102,19 @@ pub async fn tracing_link(message: &Message, awaits: usize) -> usize {
     body(message, awaits).instrument(span).await
 }
 
-/// The same, as a child of the sender's span.
+/// A batch: a link to every sender.
+pub async fn tracing_batch(messages: &[Message]) -> usize {
+    let propagator = TraceContextPropagator::new();
+    let span = handler_span!("link", messaging.batch.message_count = messages.len());
+    let _ = span.set_parent(Context::new());
+    for message in messages {
+        let sender = propagator.extract_with_context(&Context::new(), message);
+        span.add_link(sender.span().span_context().clone());
+    }
+    async { std::hint::black_box(messages.len()) }.instrument(span).await
+}
+
+/// The same as of one message, as a child of the sender's span.
 pub async fn tracing_continue(message: &Message, awaits: usize) -> usize {
     let sender = TraceContextPropagator::new().extract_with_context(&Context::new(), message);
     let span = handler_span!("continue");

@@ -270,9 +270,12 @@ pub(super) struct AllHeaders<'m> {
 }
 
 impl<'m> AllHeaders<'m> {
-    fn new(headers: Vec<(Cow<'m, str>, Text<'m>)>, repeats: Repeats) -> Self {
-        let mut settled: Vec<(Cow<'m, str>, Text<'m>)> = Vec::with_capacity(headers.len());
-        for (name, value) in headers {
+    fn new(mut settled: Vec<(Cow<'m, str>, Text<'m>)>, repeats: Repeats) -> Self {
+        // Most messages repeat no header, and theirs stay where they are.
+        let is_a_repeat =
+            |at: &usize| settled[..*at].iter().any(|(name, _)| *name == settled[*at].0);
+        let first_repeat = (1..settled.len()).find(is_a_repeat).unwrap_or(settled.len());
+        for (name, value) in settled.split_off(first_repeat) {
             match settled.iter_mut().find(|(known, _)| *known == name) {
                 None => settled.push((name, value)),
                 Some((name, known)) => *known = settle(name, known.take(), value, repeats),

@@ -394,11 +394,11 @@ impl Handling<'_> {
             .measured(operation::PROCESS, &names, &received.facts, received.messages())
             .handling(&placement, received.waited(), &received.facts);
         let links = links(&placement, &received, &ambient);
-        let mut attributes = vec![
-            KeyValue::new(key::OPERATION_NAME, names.operation),
-            KeyValue::new(key::OPERATION_TYPE, operation::PROCESS),
-            KeyValue::new(key::FUNCTION_NAME, operation.site.qualified_function),
-        ];
+        // Room for these and what most messages tell about themselves.
+        let mut attributes = Vec::with_capacity(8);
+        attributes.push(KeyValue::new(key::OPERATION_NAME, names.operation));
+        attributes.push(KeyValue::new(key::OPERATION_TYPE, operation::PROCESS));
+        attributes.push(KeyValue::new(key::FUNCTION_NAME, operation.site.qualified_function));
         attributes.extend(received.facts.attributes(operation::PROCESS));
         attributes.extend(explanation(&placement));
         attributes.extend(received.batch_size.map(|size| count(key::BATCH_MESSAGE_COUNT, size)));

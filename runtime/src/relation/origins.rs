@@ -9,8 +9,10 @@ use crate::carrier::{Agreement, Facts};
 /// The distinct origins of a message or a batch, in order.
 #[derive(Debug)]
 pub(crate) struct Origins<'m> {
-    /// No more than the span may link to, and always one, which may be the parent.
-    kept: Vec<Origin<'m>>,
+    /// The only one of most calls, which therefore allocate nothing here. It may be the parent.
+    first: Option<Origin<'m>>,
+    /// With the first, no more than the span may link to.
+    others: Vec<Origin<'m>>,
     max_kept: usize,
     /// Told apart only once there are too many to look through.
     seen: HashSet<(TraceId, SpanId)>,
@@ -29,7 +31,8 @@ pub(crate) struct Origin<'m> {
 impl<'m> Origins<'m> {
     pub(crate) fn to_link(max_links: usize) -> Self {
         Self {
-            kept: Vec::new(),
+            first: None,
+            others: Vec::new(),
             max_kept: max_links.max(1),
             seen: HashSet::new(),
             distinct: 0,
@@ -38,13 +41,16 @@ impl<'m> Origins<'m> {
     }
 
     pub(crate) fn into_owned(self) -> Origins<'static> {
-        let Self { kept, max_kept, seen, distinct, unreadable } = self;
-        let kept = kept.into_iter().map(|Origin { context, messages, facts }| Origin {
-            context,
-            messages,
-            facts: facts.into_owned(),
-        });
-        Origins { kept: kept.collect(), max_kept, seen, distinct, unreadable }
+        let Self { first, others, max_kept, seen, distinct, unreadable } = self;
+        let others = others.into_iter().map(Origin::into_owned).collect();
+        Origins {
+            first: first.map(Origin::into_owned),
+            others,
+            max_kept,
+            seen,
+            distinct,
+            unreadable,
+        }
     }
 
     /// Takes the origin of one more message. An invalid one is none.
@@ -52,14 +58,19 @@ impl<'m> Origins<'m> {
         if !origin.is_valid() {
             return;
         }
-        if let Some(known) = self.kept.iter_mut().find(|kept| same_span(&kept.context, origin)) {
+        let mut kept = self.first.iter_mut().chain(&mut self.others);
+        if let Some(known) = kept.find(|kept| same_span(&kept.context, origin)) {
             known.messages += 1;
             known.facts.add(facts);
-        } else if self.kept.len() < self.max_kept {
+        } else if self.distinct < self.max_kept {
             self.distinct += 1;
             let mut agreement = Agreement::default();
             agreement.add(facts);
-            self.kept.push(Origin { context: origin.clone(), messages: 1, facts: agreement });
+            let new = Origin { context: origin.clone(), messages: 1, facts: agreement };
+            match &mut self.first {
+                None => self.first = Some(new),
+                Some(_) => self.others.push(new),
+            }
         } else if self.seen.insert((origin.trace_id(), origin.span_id())) {
             self.distinct += 1;
         }
@@ -74,7 +85,7 @@ impl<'m> Origins<'m> {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.kept.is_empty()
+        self.first.is_none()
     }
 
     pub(crate) fn distinct(&self) -> usize {
@@ -83,16 +94,24 @@ impl<'m> Origins<'m> {
 
     /// All of them, those too that get no link.
     pub(crate) fn ids(&self) -> impl Iterator<Item = (TraceId, SpanId)> {
-        let kept = self.kept.iter().map(|it| (it.context.trace_id(), it.context.span_id()));
+        let kept = self.iter().map(|it| (it.context.trace_id(), it.context.span_id()));
         kept.chain(self.seen.iter().copied())
     }
 
     pub(crate) fn has(&self, span: &SpanContext) -> bool {
-        self.kept.iter().any(|origin| same_span(&origin.context, span))
+        self.iter().any(|origin| same_span(&origin.context, span))
     }
 
-    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = &Origin<'m>> {
-        self.kept.iter()
+    /// Those that may get a link.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Origin<'m>> {
+        self.first.iter().chain(&self.others)
+    }
+}
+
+impl Origin<'_> {
+    fn into_owned(self) -> Origin<'static> {
+        let Self { context, messages, facts } = self;
+        Origin { context, messages, facts: facts.into_owned() }
     }
 }
 

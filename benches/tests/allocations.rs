@@ -1,0 +1,162 @@
+//! How often one handling allocates, counted exactly, beside the same by hand. A change that allocates more
+//! fails here, and so does one that allocates less without writing it down.
+//!
+//! Each set-up has a process of its own, since a subscriber or a provider is the process's: this program
+//! runs itself once for each of them.
+
+use std::process::{Command, ExitCode};
+
+use throughline_benches::{Message, batch, block_on, by_hand, compared, message, set_up};
+
+/// What is handled, the allocations under throughline, and by hand.
+type Counts = [(&'static str, u64, u64); 5];
+
+const LINK: &str = "link";
+const LINK_AWAITING: &str = "link, 100 awaits";
+const CONTINUE: &str = "continue";
+const NO_CONTEXT: &str = "link, no context";
+const BATCH: &str = "batch of 128";
+
+const ALONE: Counts = [
+    (LINK, 9, 11),
+    (LINK_AWAITING, 9, 11),
+    (CONTINUE, 9, 11),
+    (NO_CONTEXT, 7, 8),
+    (BATCH, 144, 520),
+];
+
+const LAYER: Counts = [
+    (LINK, 12, 15),
+    (LINK_AWAITING, 12, 15),
+    (CONTINUE, 12, 15),
+    (NO_CONTEXT, 10, 11),
+    (BATCH, 154, 532),
+];
+
+const WRITTEN_DOWN: [(&str, Counts); 6] = [
+    (
+        "nothing",
+        [
+            (LINK, 5, 9),
+            (LINK_AWAITING, 5, 9),
+            (CONTINUE, 5, 9),
+            (NO_CONTEXT, 3, 6),
+            (BATCH, 140, 518),
+        ],
+    ),
+    ("alone", ALONE),
+    ("alone-unsampled", ALONE),
+    (
+        "stock",
+        [
+            (LINK, 11, 11),
+            (LINK_AWAITING, 11, 11),
+            (CONTINUE, 11, 11),
+            (NO_CONTEXT, 8, 8),
+            (BATCH, 400, 520),
+        ],
+    ),
+    ("layer", LAYER),
+    ("layer-unsampled", LAYER),
+];
+
+fn main() -> ExitCode {
+    if let Some(how) = std::env::args().nth(1).filter(|it| !it.starts_with('-')) {
+        count_all(&how);
+        return ExitCode::SUCCESS;
+    }
+    let mut all_right = true;
+    println!("set-up, way: throughline, by hand");
+    for (how, expected) in WRITTEN_DOWN {
+        let itself = std::env::current_exe().expect("a path");
+        let output = Command::new(itself).arg(how).output().expect("it can be run");
+        assert!(output.status.success(), "{how}: {}", String::from_utf8_lossy(&output.stderr));
+        let counted = String::from_utf8(output.stdout).expect("text");
+        let counted: Vec<&str> = counted.lines().collect();
+        assert_eq!(counted.len(), expected.len(), "{how}: {counted:?}");
+        for (counted, (way, ours, by_hand)) in counted.into_iter().zip(expected) {
+            let written_down = line(way, ours, by_hand);
+            assert!(ours <= by_hand, "{how}, {written_down}: more than by hand");
+            if counted == written_down {
+                println!("{how}, {counted}");
+            } else {
+                println!("{how}, {counted}, but written down is {written_down}");
+                all_right = false;
+            }
+        }
+    }
+    if all_right { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn line(way: &str, ours: u64, by_hand: u64) -> String {
+    format!("{way}: {ours}, {by_hand}")
+}
+
+fn count_all(how: &str) {
+    let sampled = !how.ends_with("unsampled");
+    match how {
+        "nothing" => {}
+        "alone" | "alone-unsampled" => set_up::install(sampled),
+        "stock" => {
+            set_up::install(true);
+            set_up::install_the_stock_propagator();
+        }
+        "layer" | "layer-unsampled" => set_up::install_a_layer(sampled),
+        other => panic!("no set-up {other}"),
+    }
+    let message = message(sampled);
+    let without = Message::from([("tenant".to_owned(), "acme".to_owned())]);
+    let batch = batch(128);
+    let through_tracing = how.starts_with("layer");
+
+    let link = |message, awaits| {
+        let ours = count(|| block_on(compared::link(message, awaits)));
+        let by_hand = if through_tracing {
+            count(|| block_on(by_hand::tracing_link(message, awaits)))
+        } else {
+            count(|| block_on(by_hand::api_link(message, awaits)))
+        };
+        (ours, by_hand)
+    };
+    let continued = || {
+        let ours = count(|| block_on(compared::continued(&message, 0)));
+        let by_hand = if through_tracing {
+            count(|| block_on(by_hand::tracing_continue(&message, 0)))
+        } else {
+            count(|| block_on(by_hand::api_continue(&message, 0)))
+        };
+        (ours, by_hand)
+    };
+    let batched = || {
+        let ours = count(|| block_on(compared::batch(&batch)));
+        let by_hand = if through_tracing {
+            count(|| block_on(by_hand::tracing_batch(&batch)))
+        } else {
+            count(|| block_on(by_hand::api_batch(&batch)))
+        };
+        (ours, by_hand)
+    };
+    for (way, (ours, by_hand)) in [
+        (LINK, link(&message, 0)),
+        (LINK_AWAITING, link(&message, 100)),
+        (CONTINUE, continued()),
+        (NO_CONTEXT, link(&without, 0)),
+        (BATCH, batched()),
+    ] {
+        println!("{}", line(way, ours, by_hand));
+    }
+}
+
+/// The first handlings set up what stays: a thread's stacks, a callsite, an extension's map.
+fn count(handle: impl Fn() -> usize) -> u64 {
+    const TIMES: u64 = 64;
+    let many = || {
+        for _ in 0..TIMES {
+            std::hint::black_box(handle());
+        }
+    };
+    many();
+    let total = allocation_counter::measure(many).count_total;
+    assert_eq!(total % TIMES, 0, "each handling allocates as often as the next");
+    total / TIMES
+}
