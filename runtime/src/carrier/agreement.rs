@@ -40,6 +40,10 @@ impl Places {
     fn has(self, at: usize) -> bool {
         self.0 & (1 << at) != 0
     }
+
+    fn is_empty(self) -> bool {
+        self.0 == 0
+    }
 }
 
 /// What the user says of an operation: it goes before what its messages say.
@@ -193,6 +197,11 @@ impl<'m> Agreement<'m> {
         self.differs.remove(at);
     }
 
+    /// Whether nothing differs, as where there is one message only.
+    fn agree(&self) -> bool {
+        self.differs.is_empty() && self.others_differ.is_empty()
+    }
+
     /// All that is agreed on and belongs on the span of such an operation.
     pub(crate) fn attributes(&self, operation_type: &str) -> impl Iterator<Item = KeyValue> {
         self.attributes_where(operation_type, |_| true, |_| true)
@@ -204,6 +213,9 @@ impl<'m> Agreement<'m> {
         others: &Self,
         operation_type: &str,
     ) -> Vec<KeyValue> {
+        if others.agree() {
+            return Vec::new();
+        }
         self.attributes_where(
             operation_type,
             |at| others.differs.has(at),
