@@ -275,6 +275,10 @@ impl ActiveSpan {
     }
 
     /// Finds out which world the span is in, if nothing has run in it yet.
+    #[cfg_attr(
+        not(feature = "tracing"),
+        expect(clippy::unused_self, reason = "without `tracing` there is but one world")
+    )]
     fn decide(&mut self) {
         #[cfg(feature = "tracing")]
         if self.undecided.is_some() {

@@ -55,7 +55,10 @@ impl Site {
 /// producers, all tasks and so on.
 impl From<&'static str> for Site {
     fn from(function: &'static str) -> Self {
-        Self { function, qualified_function: function, ..named() }
+        let mut site = named();
+        site.function = function;
+        site.qualified_function = function;
+        site
     }
 }
 
