@@ -145,6 +145,15 @@ fn count_all(how: &str) {
     ] {
         println!("{}", line(way, ours, by_hand));
     }
+
+    let of_as_many_traces = throughline_benches::batch(10_000);
+    let handle_all = || {
+        for message in &of_as_many_traces {
+            block_on(compared::continued(message, 0));
+        }
+    };
+    let kept = allocation_counter::measure(handle_all).bytes_current;
+    assert_eq!(kept, 0, "nothing is kept for each trace");
 }
 
 /// The first handlings set up what stays: a thread's stacks, a callsite, an extension's map.
@@ -156,7 +165,8 @@ fn count(handle: impl Fn() -> usize) -> u64 {
         }
     };
     many();
-    let total = allocation_counter::measure(many).count_total;
-    assert_eq!(total % TIMES, 0, "each handling allocates as often as the next");
-    total / TIMES
+    let counted = allocation_counter::measure(many);
+    assert_eq!(counted.bytes_current, 0, "nothing stays of a message that was handled");
+    assert_eq!(counted.count_total % TIMES, 0, "each handling allocates as often as the next");
+    counted.count_total / TIMES
 }
