@@ -38,13 +38,30 @@ pub fn provider(sampled: bool) -> SdkTracerProvider {
         .build()
 }
 
+/// What stands around the handler, by name: the program's for good.
+pub fn set_up(how: &str) {
+    match how {
+        "nothing" => {}
+        "alone" => install(true),
+        "alone-unsampled" => install(false),
+        "stock" => {
+            install(true);
+            install_the_stock_propagator();
+        }
+        "layer" => install_a_layer(true),
+        "layer-unsampled" => install_a_layer(false),
+        "fastrace" => install_fastrace(),
+        other => panic!("no set-up {other}"),
+    }
+}
+
 /// OpenTelemetry alone.
-pub fn install(sampled: bool) {
+fn install(sampled: bool) {
     global::set_tracer_provider(provider(sampled));
 }
 
 /// The propagators that OpenTelemetry's own documentation sets.
-pub fn install_the_stock_propagator() {
+fn install_the_stock_propagator() {
     global::set_text_map_propagator(TextMapCompositePropagator::new(vec![
         Box::new(TraceContextPropagator::new()),
         Box::new(BaggagePropagator::new()),
@@ -52,7 +69,7 @@ pub fn install_the_stock_propagator() {
 }
 
 /// A layer for `tracing`, without its optional attributes.
-pub fn install_a_layer(sampled: bool) {
+fn install_a_layer(sampled: bool) {
     let layer = tracing_opentelemetry::layer()
         .with_location(false)
         .with_threads(false)
@@ -65,7 +82,7 @@ pub fn install_a_layer(sampled: bool) {
 }
 
 /// fastrace, with a reporter that throws every span away.
-pub fn install_fastrace() {
+fn install_fastrace() {
     struct Discard;
     impl fastrace::collector::Reporter for Discard {
         fn report(&mut self, spans: Vec<fastrace::collector::SpanRecord>) {

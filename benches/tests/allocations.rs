@@ -6,7 +6,7 @@
 
 use std::process::{Command, ExitCode};
 
-use throughline_benches::{Message, batch, block_on, by_hand, compared, message, set_up};
+use throughline_benches::{Message, batch, block_on, by_hand, compared, message, set_up::set_up};
 
 /// What is handled, the allocations under throughline, and by hand.
 type Counts = [(&'static str, u64, u64); 5];
@@ -94,16 +94,7 @@ fn line(way: &str, ours: u64, by_hand: u64) -> String {
 
 fn count_all(how: &str) {
     let sampled = !how.ends_with("unsampled");
-    match how {
-        "nothing" => {}
-        "alone" | "alone-unsampled" => set_up::install(sampled),
-        "stock" => {
-            set_up::install(true);
-            set_up::install_the_stock_propagator();
-        }
-        "layer" | "layer-unsampled" => set_up::install_a_layer(sampled),
-        other => panic!("no set-up {other}"),
-    }
+    set_up(how);
     let message = message(sampled);
     let without = Message::from([("tenant".to_owned(), "acme".to_owned())]);
     let batch = batch(128);

@@ -8,7 +8,9 @@ use std::hint::black_box;
 use std::process::Command;
 use std::time::Instant;
 
-use throughline_benches::{Message, batch, block_on, body, by_hand, compared, message, set_up};
+use throughline_benches::{
+    Message, batch, block_on, body, by_hand, compared, message, set_up::set_up,
+};
 
 const ROUNDS: usize = 41;
 
@@ -28,16 +30,7 @@ fn main() {
         return;
     };
     let sampled = !how.ends_with("unsampled");
-    match how.as_str() {
-        "nothing" => {}
-        "alone" | "alone-unsampled" => set_up::install(sampled),
-        "stock" => {
-            set_up::install(true);
-            set_up::install_the_stock_propagator();
-        }
-        "layer" | "layer-unsampled" => set_up::install_a_layer(sampled),
-        other => panic!("no set-up {other}"),
-    }
+    set_up(&how);
     let message = message(sampled);
     let without = Message::from([("tenant".to_owned(), "acme".to_owned())]);
     let batches = [10, 128, 1000].map(batch);

@@ -1,7 +1,7 @@
 //! Runs one of the compared ways so many times: `instructions CASE SET-UP COUNT`. Under callgrind two
 //! runs with different counts tell what one handling takes.
 
-use throughline_benches::{batch, block_on, by_hand, compared, message, set_up};
+use throughline_benches::{batch, block_on, by_hand, compared, message, set_up::set_up};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
@@ -11,19 +11,7 @@ fn main() {
         );
         std::process::exit(2);
     };
-    match how.as_str() {
-        "nothing" => {}
-        "alone" => set_up::install(true),
-        "alone-unsampled" => set_up::install(false),
-        "stock" => {
-            set_up::install(true);
-            set_up::install_the_stock_propagator();
-        }
-        "layer" => set_up::install_a_layer(true),
-        "layer-unsampled" => set_up::install_a_layer(false),
-        "fastrace" => set_up::install_fastrace(),
-        other => panic!("no set-up {other}"),
-    }
+    set_up(how);
     let message = message(!how.ends_with("unsampled"));
     let without = throughline_benches::Message::from([("tenant".to_owned(), "acme".to_owned())]);
     let batch = batch(128);
