@@ -17,7 +17,8 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::shop::{Process, Web, example};
+use super::process::Process;
+use super::shop::{Web, example};
 use super::{PATIENCE, run};
 use crate::python::{self, Python};
 

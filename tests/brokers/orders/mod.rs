@@ -5,6 +5,7 @@
 mod cluster;
 mod collector;
 mod own_server;
+mod process;
 mod shop;
 mod story;
 

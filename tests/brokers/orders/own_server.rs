@@ -3,15 +3,12 @@
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::process::Command;
 
 use throughline_test_brokers::unique;
-use tokio::net::TcpStream;
-use tokio::process::Child;
-use tokio::time::{sleep, timeout};
 
-use super::{Broker, PATIENCE};
+use super::Broker;
+use super::process::Process;
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Kind {
@@ -38,6 +35,16 @@ impl Kind {
             // The one in the path changes the user first.
             Kind::RabbitMq => "/usr/lib/rabbitmq/bin/rabbitmq-server",
             Kind::Redis => "redis-server",
+        }
+    }
+
+    /// What it prints once it can be connected to.
+    fn words_when_ready(self) -> &'static str {
+        match self {
+            Kind::Mosquitto => " running",
+            Kind::Nats => "Server is ready",
+            Kind::RabbitMq => "completed with",
+            Kind::Redis => "Ready to accept connections",
         }
     }
 
@@ -102,7 +109,8 @@ pub(crate) struct OwnServer {
     kind: Kind,
     port: u16,
     folder: PathBuf,
-    process: Child,
+    /// None while it is stopped.
+    process: Option<Process>,
 }
 
 impl OwnServer {
@@ -110,19 +118,8 @@ impl OwnServer {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(unique(kind.scheme()));
         fs::create_dir_all(&folder).expect("a folder");
         let port = free_port();
-        let process = spawn(kind, port, &folder);
-        let server = Self { kind, port, folder, process };
-        server.is_ready().await;
-        server
-    }
-
-    async fn is_ready(&self) {
-        let connected = async {
-            while TcpStream::connect(("127.0.0.1", self.port)).await.is_err() {
-                sleep(Duration::from_millis(20)).await;
-            }
-        };
-        timeout(PATIENCE, connected).await.expect("the server is ready in time");
+        let process = Some(start(kind, port, &folder).await);
+        Self { kind, port, folder, process }
     }
 }
 
@@ -133,35 +130,30 @@ impl Broker for OwnServer {
 
     /// Mosquitto is told to stop: it writes down what it has when it ends. The others are killed.
     async fn stop(&mut self) {
-        if let Kind::Mosquitto = self.kind {
-            let id = self.process.id().expect("it runs").to_string();
-            let told = Command::new("kill").args(["-TERM", &id]).status();
-            assert!(told.is_ok_and(|it| it.success()), "it can't be told");
-        } else {
-            self.process.start_kill().expect("it runs");
+        let process = self.process.take().expect("it runs");
+        match self.kind {
+            Kind::Mosquitto => process.stop().await,
+            Kind::Nats | Kind::RabbitMq | Kind::Redis => process.kill().await,
         }
-        timeout(PATIENCE, self.process.wait()).await.expect("in time").expect("it has run");
     }
 
     /// At the same port, with what it had.
     async fn start_again(&mut self) {
-        self.process = spawn(self.kind, self.port, &self.folder);
-        self.is_ready().await;
+        self.process = Some(start(self.kind, self.port, &self.folder).await);
     }
 }
 
 impl Drop for OwnServer {
     fn drop(&mut self) {
-        let _ = self.process.start_kill();
+        drop(self.process.take());
         let _ = fs::remove_dir_all(&self.folder);
     }
 }
 
-fn spawn(kind: Kind, port: u16, folder: &Path) -> Child {
-    let mut command = kind.command(port, folder);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    let mut command = tokio::process::Command::from(command);
-    command.kill_on_drop(true).spawn().expect("it can be started")
+async fn start(kind: Kind, port: u16, folder: &Path) -> Process {
+    let mut process = Process::start(kind.command(port, folder));
+    process.until_said(kind.words_when_ready(), 1).await;
+    process
 }
 
 fn free_port() -> u16 {

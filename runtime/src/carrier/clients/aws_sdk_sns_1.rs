@@ -81,27 +81,13 @@ use aws_sdk_sns::operation::publish::builders::{PublishFluentBuilder, PublishInp
 use aws_sdk_sns::types::{MessageAttributeValue, PublishBatchRequestEntry};
 
 use super::super::{Facts, HeaderReader, HeaderValue, Message, MessageMut};
-use super::aws::request::{self, Request, WritableAttribute, written_as_a_request};
+use super::aws::request::{
+    self, Request, WritableAttribute, sends_its_input, value_of_an_attribute, written_as_a_request,
+};
 use super::aws::{self, Attribute};
 use crate::semconv::system::AWS_SNS;
 
-impl Attribute for MessageAttributeValue {
-    fn header_value(&self) -> Option<HeaderValue<'_>> {
-        let bytes = || self.binary_value().map(|bytes| bytes.as_ref().into());
-        self.string_value().map(Into::into).or_else(bytes)
-    }
-}
-
-impl WritableAttribute for MessageAttributeValue {
-    fn text(value: &str) -> Option<Self> {
-        Self::builder().data_type("String").string_value(value).build().ok()
-    }
-
-    fn size(&self) -> usize {
-        let bytes = self.binary_value().map_or(0, |bytes| bytes.as_ref().len());
-        self.data_type().len() + self.string_value().map_or(0, str::len) + bytes
-    }
-}
+value_of_an_attribute!(MessageAttributeValue);
 
 impl Message for PublishInputBuilder {
     fn headers<'m>(&'m self, reader: &mut HeaderReader<'m>) {
@@ -140,34 +126,7 @@ impl Request for PublishInputBuilder {
     }
 }
 
-impl Message for PublishFluentBuilder {
-    fn headers<'m>(&'m self, reader: &mut HeaderReader<'m>) {
-        self.as_input().headers(reader);
-    }
-
-    fn describe<'m>(&'m self, facts: &mut Facts<'m>) {
-        self.as_input().describe(facts);
-    }
-}
-
-impl Request for PublishFluentBuilder {
-    type Attribute = MessageAttributeValue;
-    const SENT_TOGETHER: usize = 1;
-    const LARGEST: usize = LARGEST;
-
-    fn attributes(&self) -> Option<&HashMap<String, MessageAttributeValue>> {
-        self.as_input().attributes()
-    }
-
-    fn set_attributes(&mut self, attributes: Option<HashMap<String, MessageAttributeValue>>) {
-        // Its setters take it by value, and nothing can stand in its place meanwhile.
-        *self = self.clone().set_message_attributes(attributes);
-    }
-
-    fn body_size(&self) -> usize {
-        self.as_input().body_size()
-    }
-}
+sends_its_input!(PublishFluentBuilder, PublishInputBuilder);
 
 impl Message for PublishBatchRequestEntry {
     fn headers<'m>(&'m self, reader: &mut HeaderReader<'m>) {

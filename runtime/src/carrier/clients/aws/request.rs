@@ -119,4 +119,61 @@ macro_rules! written_as_a_request {
     )+};
 }
 
-pub(in super::super) use written_as_a_request;
+/// The builder that also sends is what its input is.
+macro_rules! sends_its_input {
+    ($builder:ty, $input:ty) => {
+        impl Message for $builder {
+            fn headers<'m>(&'m self, reader: &mut HeaderReader<'m>) {
+                self.as_input().headers(reader);
+            }
+
+            fn describe<'m>(&'m self, facts: &mut Facts<'m>) {
+                self.as_input().describe(facts);
+            }
+        }
+
+        impl Request for $builder {
+            type Attribute = <$input as Request>::Attribute;
+            const SENT_TOGETHER: usize = <$input as Request>::SENT_TOGETHER;
+            const LARGEST: usize = <$input as Request>::LARGEST;
+
+            fn attributes(&self) -> Option<&HashMap<String, Self::Attribute>> {
+                self.as_input().attributes()
+            }
+
+            fn set_attributes(&mut self, attributes: Option<HashMap<String, Self::Attribute>>) {
+                // Its setters take it by value, and nothing can stand in its place meanwhile.
+                *self = self.clone().set_message_attributes(attributes);
+            }
+
+            fn body_size(&self) -> usize {
+                self.as_input().body_size()
+            }
+        }
+    };
+}
+
+/// Each SDK has a type of its own for the same thing.
+macro_rules! value_of_an_attribute {
+    ($value:ty) => {
+        impl Attribute for $value {
+            fn header_value(&self) -> Option<HeaderValue<'_>> {
+                let bytes = || self.binary_value().map(|bytes| bytes.as_ref().into());
+                self.string_value().map(Into::into).or_else(bytes)
+            }
+        }
+
+        impl WritableAttribute for $value {
+            fn text(value: &str) -> Option<Self> {
+                Self::builder().data_type("String").string_value(value).build().ok()
+            }
+
+            fn size(&self) -> usize {
+                let bytes = self.binary_value().map_or(0, |bytes| bytes.as_ref().len());
+                self.data_type().len() + self.string_value().map_or(0, str::len) + bytes
+            }
+        }
+    };
+}
+
+pub(in super::super) use {sends_its_input, value_of_an_attribute, written_as_a_request};
