@@ -175,13 +175,20 @@ fn an_empty_text_tells_nothing() {
     fn nothing(facts: &mut Facts<'_>) {
         facts.partition("").kafka_key("").attribute("vendor.tag", "");
         facts.attribute("vendor.shelf", "a").attribute("vendor.shelf", "b");
+        facts.attribute("vendor.shelf", "");
+        facts.kafka_offset(42).attribute("messaging.kafka.offset", 7);
+        facts.varying_destination("orders.4711").destination("");
     }
     in_both_worlds(|capture| {
         let traces = capture.run_sync(|| {
-            throughline::consume("process").run_sync(&telling(nothing), || ());
+            let said_nothing = throughline::consume("process").destination("").server("");
+            said_nothing.run_sync(&telling(nothing), || ());
         });
         traces
             .span("process")
+            .has_attribute("messaging.destination.name", "orders.4711") // and not in the name
+            .has_attribute("messaging.kafka.offset", 42) // once
+            .has_no_attribute("server.address")
             .has_no_attribute("messaging.destination.partition.id")
             .has_no_attribute("messaging.kafka.message.key")
             .has_no_attribute("vendor.tag")

@@ -67,6 +67,18 @@ impl Operation {
     }
 }
 
+/// An empty text says nothing, as of a setting that is not set.
+pub(crate) fn given(text: impl Into<Cow<'static, str>>) -> Option<Cow<'static, str>> {
+    Some(text.into()).filter(|text| !text.is_empty())
+}
+
+/// A list with room for what a span mostly says of itself and its messages.
+pub(crate) fn attribute_list(first: impl IntoIterator<Item = KeyValue>) -> Vec<KeyValue> {
+    let mut attributes = Vec::with_capacity(12);
+    attributes.extend(first);
+    attributes
+}
+
 /// The attribute that tells one function from another, where there is one and not only a name.
 pub(crate) fn function(site: Site) -> Option<KeyValue> {
     let is_known = site.qualified_function != site.function;
@@ -119,34 +131,34 @@ macro_rules! setters {
 
         /// `messaging.system`, in place of what the message says.
         pub fn system(mut self, system: impl Into<Cow<'static, str>>) -> Self {
-            self.$($operation).+.said.system = Some(system.into());
+            self.$($operation).+.said.system = crate::operation::given(system);
             self
         }
 
         /// The topic or queue, in place of what the message says. It becomes part of the span's
         /// name, so it must be one of few.
         pub fn destination(mut self, destination: impl Into<Cow<'static, str>>) -> Self {
-            self.$($operation).+.said.destination = Some(destination.into());
+            self.$($operation).+.said.destination = crate::operation::given(destination);
             self
         }
 
         /// The pattern of the topic's or queue's name, `orders.{customer}`: it stands in the span's name
         /// in place of a name that only the message knows.
         pub fn destination_template(mut self, template: impl Into<Cow<'static, str>>) -> Self {
-            self.$($operation).+.said.destination_template = Some(template.into());
+            self.$($operation).+.said.destination_template = crate::operation::given(template);
             self
         }
 
         /// `messaging.client.id`: the id of the client that does this.
         pub fn client_id(mut self, id: impl Into<Cow<'static, str>>) -> Self {
-            self.$($operation).+.said.client_id = Some(id.into());
+            self.$($operation).+.said.client_id = crate::operation::given(id);
             self
         }
 
         /// The broker's host, which may have a port: `broker:9092`, as `server.address` and
         /// `server.port`.
         pub fn server(mut self, server: impl Into<Cow<'static, str>>) -> Self {
-            self.$($operation).+.said.server = Some(server.into());
+            self.$($operation).+.said.server = crate::operation::given(server);
             self
         }
 
@@ -182,7 +194,7 @@ macro_rules! setters_of_a_consumer {
     ($($operation:ident).+) => {
         /// `messaging.consumer.group.name`: the group of consumers that this is one of.
         pub fn consumer_group(mut self, group: impl Into<Cow<'static, str>>) -> Self {
-            self.$($operation).+.said.consumer_group = Some(group.into());
+            self.$($operation).+.said.consumer_group = crate::operation::given(group);
             self
         }
     };

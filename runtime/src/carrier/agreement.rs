@@ -58,9 +58,9 @@ pub(crate) struct Said {
 }
 
 impl<'m> Agreement<'m> {
-    pub(crate) fn add(&mut self, facts: &Facts<'m>) {
+    pub(crate) fn add(&mut self, facts: Cow<'_, Facts<'m>>) {
         let Some(agreed) = &mut self.facts else {
-            self.facts = Some(facts.clone());
+            self.facts = Some(facts.into_owned());
             return;
         };
         let differs = &mut self.differs;
@@ -177,11 +177,12 @@ impl<'m> Agreement<'m> {
             (CONSUMER_GROUP, &said.consumer_group),
             (CLIENT, &said.client_id),
         ] {
-            if let Some(text) = text.as_ref().filter(|text| !text.is_empty()) {
+            if let Some(text) = text {
                 self.say(at, Some(Fact::Text(text.clone())));
             }
         }
-        if let Some((host, port)) = said.server.as_deref().map(host_and_port) {
+        let server = said.server.as_deref().map(host_and_port);
+        if let Some((host, port)) = server.filter(|(host, _)| !host.is_empty()) {
             self.say(SERVER_ADDRESS, Some(Fact::Text(Cow::Owned(host.to_owned()))));
             // The message's would be another server's.
             self.say(SERVER_PORT, port.map(|port| Fact::Count(port.into())));
@@ -238,7 +239,10 @@ impl<'m> Agreement<'m> {
         });
         let others = facts.into_iter().flat_map(|facts| &facts.others);
         let others = others.filter(move |other| {
-            other_is(&other.key) && belongs_on(other.key.as_str(), operation_type)
+            let key = other.key.as_str();
+            // Set twice it would be exported twice.
+            let is_known = |facts: &Facts<'_>| facts.known.iter().any(|(at, _)| KEYS[*at] == key);
+            other_is(&other.key) && belongs_on(key, operation_type) && !facts.is_some_and(is_known)
         });
         known.chain(others.cloned())
     }
@@ -247,13 +251,11 @@ impl<'m> Agreement<'m> {
 /// `broker:9092`, `[::1]:9092`, or a name alone.
 fn host_and_port(server: &str) -> (&str, Option<u16>) {
     let split = server.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?)));
-    match split {
-        // Of an address of IPv6 without brackets the last part is no port.
-        Some((host, port)) if !host.contains(':') || host.ends_with(']') => {
-            (host.trim_start_matches('[').trim_end_matches(']'), Some(port))
-        }
-        _ => (server, None),
-    }
+    // Of an address of IPv6 without brackets the last part is no port.
+    let split = split.filter(|(host, _)| !host.contains(':') || host.ends_with(']'));
+    let (host, port) = split.map_or((server, None), |(host, port)| (host, Some(port)));
+    let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    (address.unwrap_or(host), port)
 }
 
 #[cfg(test)]
@@ -264,6 +266,7 @@ mod tests {
     fn a_server_is_a_host_and_may_have_a_port() {
         assert_eq!(host_and_port("broker:9092"), ("broker", Some(9092)));
         assert_eq!(host_and_port("[::1]:9092"), ("::1", Some(9092)));
+        assert_eq!(host_and_port("[::1]"), ("::1", None));
         assert_eq!(host_and_port("broker"), ("broker", None));
         assert_eq!(host_and_port("::1"), ("::1", None));
         assert_eq!(host_and_port("broker:port"), ("broker:port", None));

@@ -98,8 +98,7 @@ impl<'m> Facts<'m> {
     /// The topic, queue or subject the message was sent to. It becomes part of the span's name, so
     /// it must be one of few; see [`varying_destination`](Self::varying_destination).
     pub fn destination(&mut self, destination: impl Into<Cow<'m, str>>) -> &mut Self {
-        self.destination_varies = false;
-        self.text(DESTINATION, destination.into())
+        self.destination_that(false, destination.into())
     }
 
     /// A destination whose name may be one of many, such as a subject with a customer's number in
@@ -115,8 +114,7 @@ impl<'m> Facts<'m> {
     /// # let _ = describe;
     /// ```
     pub fn varying_destination(&mut self, destination: impl Into<Cow<'m, str>>) -> &mut Self {
-        self.destination_varies = true;
-        self.text(DESTINATION, destination.into())
+        self.destination_that(true, destination.into())
     }
 
     /// The destination's pattern, where its name has too many values for a span's name:
@@ -233,8 +231,10 @@ impl<'m> Facts<'m> {
     /// # let _ = describe;
     /// ```
     pub fn attribute(&mut self, key: &'static str, value: impl Into<AttributeValue>) -> &mut Self {
-        self.others.retain(|known| known.key.as_str() != key);
-        self.others.extend(value.into().into_key_value(key));
+        if let Some(new) = value.into().into_key_value(key) {
+            self.others.retain(|known| known.key.as_str() != key);
+            self.others.push(new);
+        }
         self
     }
 
@@ -266,6 +266,13 @@ impl<'m> Facts<'m> {
             others: self.others,
             destination_varies: self.destination_varies,
         }
+    }
+
+    fn destination_that(&mut self, varies: bool, destination: Cow<'m, str>) -> &mut Self {
+        if !destination.is_empty() {
+            self.destination_varies = varies;
+        }
+        self.text(DESTINATION, destination)
     }
 
     fn text(&mut self, at: usize, text: Cow<'m, str>) -> &mut Self {

@@ -12,7 +12,7 @@ pub use polled::Polled;
 
 use crate::carrier::{Agreement, Said};
 use crate::consumer::{Receive, Received, Wanted};
-use crate::operation::{self, Operation, count, left_out, links_to};
+use crate::operation::{self, Operation, attribute_list, count, left_out, links_to};
 use crate::outcome::Outcome;
 use crate::relation::MAX_LINKS;
 use crate::semconv::{key, operation as kind};
@@ -233,10 +233,10 @@ fn draft<'a>(
     // What a poll brings is not there yet.
     #[cfg(feature = "metrics")]
     let measured = operation.measured(operation_type, &names, &about.facts, 0);
-    let mut attributes = vec![
+    let mut attributes = attribute_list([
         KeyValue::new(key::OPERATION_NAME, names.operation),
         KeyValue::new(key::OPERATION_TYPE, operation_type),
-    ];
+    ]);
     attributes.extend(operation::function(operation.site));
     attributes.extend(about.facts.attributes(operation_type));
     attributes.extend(left_out(&about.origins, MAX_LINKS));

@@ -17,7 +17,7 @@ pub(crate) use received::{Received, Wanted};
 pub use unstarted::UnstartedSpan;
 
 use crate::carrier::hops;
-use crate::operation::{Operation, count, link_with_role, links_to};
+use crate::operation::{Operation, attribute_list, count, link_with_role, links_to};
 use crate::outcome::IntoOutcome;
 use crate::relation::{Baggage, MAX_LINKS, Parent, Placement, Relation, Situation};
 use crate::semconv::{key, link_role, operation};
@@ -394,11 +394,11 @@ impl Handling<'_> {
             .measured(operation::PROCESS, &names, &received.facts, received.messages())
             .handling(&placement, received.waited(), &received.facts);
         let links = links(&placement, &received, &ambient);
-        // Room for these and what most messages tell about themselves.
-        let mut attributes = Vec::with_capacity(8);
-        attributes.push(KeyValue::new(key::OPERATION_NAME, names.operation));
-        attributes.push(KeyValue::new(key::OPERATION_TYPE, operation::PROCESS));
-        attributes.push(KeyValue::new(key::FUNCTION_NAME, operation.site.qualified_function));
+        let mut attributes = attribute_list([
+            KeyValue::new(key::OPERATION_NAME, names.operation),
+            KeyValue::new(key::OPERATION_TYPE, operation::PROCESS),
+            KeyValue::new(key::FUNCTION_NAME, operation.site.qualified_function),
+        ]);
         attributes.extend(received.facts.attributes(operation::PROCESS));
         attributes.extend(explanation(&placement));
         attributes.extend(received.batch_size.map(|size| count(key::BATCH_MESSAGE_COUNT, size)));

@@ -1,5 +1,6 @@
 //! What a handler is given: one message or a batch, read in one pass.
 
+use std::borrow::Cow;
 #[cfg(feature = "metrics")]
 use std::time::{Duration, SystemTime};
 
@@ -173,7 +174,7 @@ impl<'m> Received<'m> {
         if reading.unreadable {
             self.origins.add_unreadable();
         }
-        self.facts.add(&facts);
+        self.facts.add(Cow::Owned(facts));
         reading.context
     }
 

@@ -8,7 +8,7 @@ use opentelemetry::trace::{SpanContext, SpanKind, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
 
 use crate::carrier::{Notes, TraceContext};
-use crate::operation::{Operation, count, left_out, links_to};
+use crate::operation::{Operation, attribute_list, count, left_out, links_to};
 use crate::outcome::IntoOutcome;
 use crate::relation::{MAX_LINKS, same_span};
 use crate::semconv::{key, operation};
@@ -254,11 +254,11 @@ impl<'a> Producer<'a> {
         let names = operation.names(operation_type, look.facts.destination_for_a_name());
         #[cfg(feature = "metrics")]
         let measured = operation.measured(operation_type, &names, &look.facts, look.messages);
-        let mut attributes = vec![
+        let mut attributes = attribute_list([
             KeyValue::new(key::OPERATION_NAME, names.operation),
             KeyValue::new(key::OPERATION_TYPE, operation_type),
             KeyValue::new(key::FUNCTION_NAME, operation.site.qualified_function),
-        ];
+        ]);
         attributes.extend(look.facts.attributes(operation_type));
         let is_counted = is_batch && !self.is_creation;
         attributes.extend(is_counted.then(|| count(key::BATCH_MESSAGE_COUNT, look.messages)));

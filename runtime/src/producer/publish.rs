@@ -1,5 +1,6 @@
 //! What a producer sends: one message or a batch, looked at in one pass and written in another.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fmt;
 
@@ -93,13 +94,13 @@ impl<'m, 'k> Look<'m, 'k> {
         let context = carrier::read(message, &[]).context;
         let mut facts = Facts::default();
         message.describe(&mut facts);
-        self.facts.add(&facts);
         let existing = context.span_context();
         let stays = (self.keeps)(&existing);
         if stays {
             self.kept.add(&existing, &facts);
             self.messages_kept += 1;
         }
+        self.facts.add(Cow::Owned(facts));
         self.messages += 1;
         self.carried.push((context, stays));
     }

@@ -1,5 +1,6 @@
 //! Who sent the messages of one call: each distinct origin once.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use opentelemetry::trace::{SpanContext, SpanId, TraceId};
@@ -61,11 +62,11 @@ impl<'m> Origins<'m> {
         let mut kept = self.first.iter_mut().chain(&mut self.others);
         if let Some(known) = kept.find(|kept| same_span(&kept.context, origin)) {
             known.messages += 1;
-            known.facts.add(facts);
+            known.facts.add(Cow::Borrowed(facts));
         } else if self.distinct < self.max_kept {
             self.distinct += 1;
             let mut agreement = Agreement::default();
-            agreement.add(facts);
+            agreement.add(Cow::Borrowed(facts));
             let new = Origin { context: origin.clone(), messages: 1, facts: agreement };
             match &mut self.first {
                 None => self.first = Some(new),

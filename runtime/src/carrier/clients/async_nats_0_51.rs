@@ -293,6 +293,10 @@ macro_rules! message_to_be_sent {
 
             fn remove_header(&mut self, name: &str) {
                 self.headers.remove_header(name);
+                // None at all are shorter than none in a list.
+                if self.headers.as_ref().is_some_and(HeaderMap::is_empty) {
+                    self.headers = None;
+                }
             }
 
             fn tells_when_it_was_sent(&self) -> bool {

@@ -71,7 +71,7 @@
 //! | `messaging.system` | `aws_sqs` |
 //! | `messaging.destination.name` | the queue's name, of its ARN |
 //! | `messaging.message.id` | the message's id |
-//! | `messaging.message.body.size` | its body |
+//! | `messaging.message.body.size` | its body, where it is text |
 //! | `throughline.message.age` | `SentTimestamp` |
 //! | `throughline.message.attempt` | `ApproximateReceiveCount` |
 //!
@@ -98,7 +98,7 @@
 //! |---|---|
 //! | `messaging.system` | `kafka` |
 //! | `messaging.destination.name`, `messaging.destination.partition.id`, `messaging.kafka.offset` | the record |
-//! | `messaging.kafka.message.key` | the key, where it is text |
+//! | `messaging.kafka.message.key` | the key, where it is printable text |
 //! | `messaging.kafka.message.tombstone` | there is no value |
 //! | `messaging.message.body.size` | the value |
 //! | `throughline.message.age` | the timestamp |
@@ -121,6 +121,7 @@ use super::super::{
     Batch, Facts, HeaderReader, HeaderValue, Message, Repeats, fact_values as fact,
 };
 use super::aws::{self, Attribute, queued};
+use super::kafka;
 use crate::semconv::system::{AWS_SNS, KAFKA};
 use crate::{IntoOutcome, Outcome};
 
@@ -290,8 +291,8 @@ impl Message for KafkaRecord {
             facts.kafka_offset(offset);
         }
         let key = self.key.as_deref().and_then(decoded);
-        if let Some(key) = key.and_then(|key| String::from_utf8(key).ok()) {
-            facts.kafka_key(key);
+        if let Some(key) = key.as_deref().and_then(kafka::printable) {
+            facts.kafka_key(key.to_owned());
         }
         match self.value.as_deref() {
             None => facts.kafka_tombstone(),
@@ -466,14 +467,17 @@ mod tests {
             .has_no_attribute("messaging.kafka.message.tombstone");
         assert!(span.attribute("throughline.message.age").is_some());
 
-        let mut deletion = record(&[]);
-        (deletion.key, deletion.value) = (Some("/w==".to_owned()), None);
-        let traces = capture_sync(|| crate::consume("handle").run_sync(&deletion, || ()));
-        traces
-            .span("process orders")
-            .has_attribute("messaging.kafka.message.tombstone", true)
-            .has_no_attribute("messaging.kafka.message.key")
-            .has_no_attribute("messaging.message.body.size");
+        // No text, and a number whose bytes happen to be one.
+        for key in ["/w==", "AAAABw=="] {
+            let mut deletion = record(&[]);
+            (deletion.key, deletion.value) = (Some(key.to_owned()), None);
+            let traces = capture_sync(|| crate::consume("handle").run_sync(&deletion, || ()));
+            traces
+                .span("process orders")
+                .has_attribute("messaging.kafka.message.tombstone", true)
+                .has_no_attribute("messaging.kafka.message.key")
+                .has_no_attribute("messaging.message.body.size");
+        }
     }
 
     #[test]

@@ -5,7 +5,8 @@
 //!
 //! The extension attributes `traceparent` and `tracestate` of the
 //! [distributed tracing extension](https://github.com/cloudevents/spec/blob/main/cloudevents/extensions/distributed-tracing.md),
-//! and `baggage` beside them. They are read in any casing, and a value that is not a text is none.
+//! and `baggage` beside them. They are read in any casing, and one that is
+//! no text counts as a context that can't be read.
 //!
 //! CloudEvents allows lower-case letters and digits in a name and nothing else, so only such names are
 //! written. An event therefore carries no wish for a new trace, no failed attempt, and no context of a
@@ -110,9 +111,13 @@ impl Message for Event {
 
 /// A name that CloudEvents does not allow is left out.
 impl MessageMut for Event {
+    fn can_set_header(&self, name: &str, _: &str) -> bool {
+        name.bytes().all(|it| it.is_ascii_lowercase() || it.is_ascii_digit())
+    }
+
     fn set_header(&mut self, name: &str, value: &str) {
-        if name.bytes().all(|it| it.is_ascii_lowercase() || it.is_ascii_digit()) {
-            self.remove_header(name);
+        self.remove_header(name);
+        if self.can_set_header(name, value) {
             self.set_extension(name, value);
         }
     }

@@ -132,9 +132,13 @@ impl Message for model::Message {
 
 /// What the service would refuse is left out: a publication never fails for telemetry.
 impl MessageMut for model::Message {
+    fn can_set_header(&self, _: &str, value: &str) -> bool {
+        value.len() <= MAX_VALUE_BYTES && self.attributes.len() < MAX_ATTRIBUTES
+    }
+
     fn set_header(&mut self, name: &str, value: &str) {
         self.remove_header(name);
-        if value.len() <= MAX_VALUE_BYTES && self.attributes.len() < MAX_ATTRIBUTES {
+        if self.can_set_header(name, value) {
             self.attributes.insert(format!("{PREFIX}{name}"), value.to_owned());
         }
     }

@@ -25,6 +25,8 @@ pub mod google_cloud_pubsub_1;
 #[cfg(feature = "http-1")]
 #[cfg_attr(docsrs, doc(cfg(feature = "http-1")))]
 pub mod http_1;
+#[cfg(any(feature = "aws_lambda_events-1", feature = "rdkafka-0_39"))]
+mod kafka;
 #[cfg(feature = "lapin-4")]
 #[cfg_attr(docsrs, doc(cfg(feature = "lapin-4")))]
 pub mod lapin_4;

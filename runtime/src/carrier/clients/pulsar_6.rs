@@ -72,11 +72,10 @@
 //! # }
 //! ```
 
-use std::time::{Duration, UNIX_EPOCH};
-
 use pulsar::consumer::data::MessageData;
 use pulsar::{consumer, producer};
 
+use crate::carrier::fact_values as fact;
 use crate::semconv::system;
 use crate::{Facts, HeaderReader, Message, MessageMut, Repeats};
 
@@ -96,8 +95,7 @@ impl<T> Message for consumer::Message<T> {
             .partition(partition)
             .id(id(&self.message_id))
             .body_size(self.payload.data.len() as u64);
-        let since_1970 = Duration::from_millis(self.metadata().publish_time);
-        if let Some(sent) = UNIX_EPOCH.checked_add(since_1970) {
+        if let Some(sent) = fact::unix_ms(&self.metadata().publish_time) {
             facts.sent_at(sent);
         }
     }
@@ -146,6 +144,8 @@ fn id(message: &MessageData) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::UNIX_EPOCH;
+
     use super::*;
     use crate::TraceContext;
     use crate::testing::{Capture, Traces};

@@ -155,7 +155,7 @@
 
 use std::mem;
 use std::panic::{self, AssertUnwindSafe};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use rdkafka::error::KafkaError;
 use rdkafka::message::{
@@ -165,7 +165,8 @@ use rdkafka::message::{
 use rdkafka::producer::{BaseRecord, FutureRecord};
 use rdkafka::util::IntoOpaque;
 
-use crate::carrier::{Facts, HeaderReader, Message, MessageMut, Repeats};
+use super::kafka;
+use crate::carrier::{Facts, HeaderReader, Message, MessageMut, Repeats, fact_values as fact};
 use crate::outcome::{IntoOutcome, Outcome};
 use crate::semconv::system;
 
@@ -244,12 +245,17 @@ macro_rules! record_to_be_sent {
         }
 
         impl<$($parameter: $($bound)+),+> MessageMut for $record<'_, $($parameter),+> {
-            fn set_header(&mut self, name: &str, value: &str) {
-                self.remove_header(name);
+            fn can_set_header(&self, name: &str, value: &str) -> bool {
                 let bytes = |it: Option<&[u8]>| it.map_or(0, <[u8]>::len);
                 let body = bytes(self.key.map(K::to_bytes)) + bytes(self.payload.map(P::to_bytes));
-                if has_room(body, self.headers.as_ref(), name, value) {
-                    self.headers.get_or_insert_default().set_header(name, value);
+                has_room(body, self.headers.as_ref(), name, value)
+            }
+
+            fn set_header(&mut self, name: &str, value: &str) {
+                self.remove_header(name);
+                if self.can_set_header(name, value) {
+                    let headers = self.headers.take().unwrap_or_default();
+                    self.headers = Some(headers.insert(Header { key: name, value: Some(value) }));
                 }
             }
 
@@ -299,7 +305,7 @@ fn describe<'m>(
     if partition >= 0 {
         facts.partition(partition.to_string());
     }
-    if let Some(key) = key.and_then(printable) {
+    if let Some(key) = key.and_then(kafka::printable) {
         facts.kafka_key(key);
     }
     match payload {
@@ -308,15 +314,9 @@ fn describe<'m>(
     };
 }
 
-/// A key as text. A number in bytes is UTF-8 too, now and then; its zeros give it away.
-fn printable(key: &[u8]) -> Option<&str> {
-    std::str::from_utf8(key).ok().filter(|text| !text.contains(char::is_control))
-}
-
 /// None where the broker keeps no time, for which Kafka has -1.
 fn time_of(timestamp: Timestamp) -> Option<SystemTime> {
-    let since_1970 = u64::try_from(timestamp.to_millis()?).ok()?;
-    UNIX_EPOCH.checked_add(Duration::from_millis(since_1970))
+    fact::unix_ms(&timestamp.to_millis()?)
 }
 
 fn read<'m>(headers: &'m impl Headers, reader: &mut HeaderReader<'m>) {
@@ -368,6 +368,8 @@ fn size_on_the_wire(name: usize, value: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use rdkafka::error::RDKafkaErrorCode;
 
     use super::*;
@@ -544,10 +546,10 @@ mod tests {
 
     #[test]
     fn a_time_is_told_where_there_is_one() {
-        let second = Some(UNIX_EPOCH + Duration::from_secs(1));
+        let second = Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1));
         assert_eq!(time_of(Timestamp::CreateTime(1000)), second);
         assert_eq!(time_of(Timestamp::LogAppendTime(1000)), second);
-        assert_eq!(time_of(Timestamp::CreateTime(0)), Some(UNIX_EPOCH));
+        assert_eq!(time_of(Timestamp::CreateTime(0)), Some(SystemTime::UNIX_EPOCH));
         for none in [
             Timestamp::NotAvailable,
             Timestamp::CreateTime(-1),
@@ -613,5 +615,14 @@ mod tests {
         let mut record = FutureRecord::<str, str>::to("orders").payload(&payload).headers(full);
         record.set_header("traceparent", SENDER);
         assert_eq!(record.headers.as_ref().map(pairs), Some(Vec::new()));
+    }
+
+    #[test]
+    fn without_room_for_what_names_the_span_nothing_is_written() {
+        let payload = "x".repeat(MAX_BYTES - OVERHEAD - 30);
+        let mut record = FutureRecord::<str, str>::to("orders").payload(&payload);
+        let sent = [("traceparent", SENDER), ("tracestate", "v=x"), ("baggage", "a=b")];
+        crate::TraceContext::read_from(sent.as_slice()).write_to(&mut record);
+        assert!(record.headers.is_none_or(|them| pairs(&them).is_empty()));
     }
 }

@@ -137,7 +137,7 @@
 //! # }
 //! ```
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use redis::Value;
 use redis::streams::{
@@ -145,7 +145,7 @@ use redis::streams::{
     StreamRangeReply, StreamReadReply,
 };
 
-use crate::carrier::{Batch, Facts, HeaderReader, Message, notes};
+use crate::carrier::{Batch, Facts, HeaderReader, Message, fact_values as fact, notes};
 use crate::semconv::system;
 
 /// July 2017: streams are younger, so an id below this is a number that the sender has chosen.
@@ -203,9 +203,8 @@ impl Message for StreamId {
 
 /// The time that an entry's id begins with, in milliseconds since 1970.
 fn added_at(id: &str) -> Option<SystemTime> {
-    let milliseconds = id.split('-').next()?.parse().ok()?;
-    let since_1970 = Duration::from_millis(milliseconds);
-    UNIX_EPOCH.checked_add(since_1970).filter(|_| milliseconds >= FIRST_TIME)
+    let milliseconds: u64 = id.split('-').next()?.parse().ok()?;
+    fact::unix_ms(&milliseconds).filter(|_| milliseconds >= FIRST_TIME)
 }
 
 impl Batch for StreamKey {
@@ -251,6 +250,8 @@ batch_of_one_stream!(StreamRangeReply: ids, StreamClaimReply: ids, StreamAutoCla
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
     use super::*;
     use crate::TraceContext;
     use crate::testing::{Traces, capture_sync};
