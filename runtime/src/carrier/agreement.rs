@@ -6,7 +6,7 @@ use std::time::Duration;
 use opentelemetry::{Key, KeyValue};
 
 use super::facts::{
-    ANONYMOUS, CLIENT, CONSUMER_GROUP, DESTINATION, Fact, Facts, ID, KEYS, SENT_AT, SERVER_ADDRESS,
+    ANONYMOUS, CLIENT, CONSUMER_GROUP, DESTINATION, Fact, Facts, ID, KEYS, SERVER_ADDRESS,
     SERVER_PORT, SYSTEM, TEMPLATE, TEMPORARY,
 };
 #[cfg(feature = "metrics")]
@@ -155,10 +155,7 @@ impl<'m> Agreement<'m> {
 
     /// How long ago the message was sent, if that is known and the same for all.
     pub(crate) fn age(&self) -> Option<Duration> {
-        match self.facts.as_ref()?.get(SENT_AT) {
-            Some(Fact::Time(sent)) => age(*sent),
-            _ => None,
-        }
+        age(self.facts.as_ref()?.time_sent()?)
     }
 
     /// What the user says goes before what the messages say.

@@ -86,7 +86,7 @@ const KAFKA_OFFSET: usize = 16;
 const KAFKA_TOMBSTONE: usize = 17;
 const ROUTING_KEY: usize = 18;
 const DELIVERY_TAG: usize = 19;
-pub(super) const SENT_AT: usize = 20;
+const SENT_AT: usize = 20;
 const ATTEMPT: usize = 21;
 
 impl<'m> Facts<'m> {
@@ -251,7 +251,6 @@ impl<'m> Facts<'m> {
     }
 
     /// When the message was sent.
-    #[cfg(feature = "metrics")]
     pub(crate) fn time_sent(&self) -> Option<SystemTime> {
         match self.get(SENT_AT) {
             Some(Fact::Time(sent)) => Some(*sent),

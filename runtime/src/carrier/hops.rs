@@ -4,6 +4,8 @@
 use opentelemetry::Context;
 use opentelemetry::trace::{SpanContext, TraceContextExt};
 
+use crate::propagation::with_state;
+
 /// Our key in `tracestate`, and the form of its value. Under semver.
 const KEY: &str = "throughline";
 const PREFIX: &str = "hops:";
@@ -28,13 +30,7 @@ fn counted(context: &SpanContext, count: u32) -> SpanContext {
     let state = context.trace_state();
     // A list that is full, or else not as it should be, is handed on as it is.
     let state = state.insert(KEY, format!("{PREFIX}{count}")).unwrap_or_else(|_| state.clone());
-    SpanContext::new(
-        context.trace_id(),
-        context.span_id(),
-        context.trace_flags(),
-        context.is_remote(),
-        state,
-    )
+    with_state(context, state)
 }
 
 #[cfg(test)]

@@ -53,7 +53,8 @@ pub(super) fn list<'c>(context: &'c Context, span: &SpanContext) -> Option<&'c s
     Some(&list.list)
 }
 
-pub(super) fn with_state(origin: &SpanContext, state: TraceState) -> SpanContext {
+/// The same context with another state.
+pub(crate) fn with_state(origin: &SpanContext, state: TraceState) -> SpanContext {
     let (trace, span) = (origin.trace_id(), origin.span_id());
     SpanContext::new(trace, span, origin.trace_flags(), origin.is_remote(), state)
 }
