@@ -24,6 +24,7 @@ mod relation;
 pub mod sampler;
 mod semconv;
 mod span;
+mod tally;
 mod task;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]

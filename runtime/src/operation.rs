@@ -86,20 +86,23 @@ pub(crate) fn function(site: Site) -> Option<KeyValue> {
 }
 
 /// A link to each of the origins, up to so many: with what their messages tell where `all` differ.
-pub(crate) fn links_to(
-    origins: &Origins<'_>,
-    all: &Agreement<'_>,
-    operation_type: &str,
+pub(crate) fn links_to<'o>(
+    origins: &'o Origins<'_>,
+    all: &'o Agreement<'_>,
+    operation_type: &'o str,
     at_most: usize,
-) -> Vec<Link> {
-    let link = |origin: &Origin<'_>| {
-        let mut attributes = origin.facts.attributes_where_differing(all, operation_type);
+) -> impl Iterator<Item = Link> + use<'o> {
+    let link = move |origin: &Origin<'_>| {
+        let mut attributes = match origin.facts() {
+            Some(facts) => facts.attributes_where_differing(all, operation_type),
+            None => Vec::new(),
+        };
         if origin.messages > 1 {
             attributes.push(count(key::LINK_MESSAGE_COUNT, origin.messages));
         }
         Link::new(origin.context.clone(), attributes, 0)
     };
-    origins.iter().take(at_most).map(link).collect()
+    origins.iter().take(at_most).map(link)
 }
 
 /// A link that says what it is to the span.

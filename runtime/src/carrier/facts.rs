@@ -239,8 +239,12 @@ impl<'m> Facts<'m> {
     }
 
     /// Adds the headers that were captured.
-    pub(crate) fn capture(&mut self, headers: Vec<KeyValue>) {
-        self.others.extend(headers);
+    pub(crate) fn capture(&mut self, headers: &[KeyValue]) {
+        self.others.extend_from_slice(headers);
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.known.is_empty() && self.others.is_empty()
     }
 
     /// Fills in when the message was sent where the message itself does not know.

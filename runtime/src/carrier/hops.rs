@@ -16,9 +16,9 @@ pub(crate) fn count(context: &SpanContext) -> Option<u32> {
 }
 
 /// The context to continue, with the count that its trace goes on with, if there is one.
-pub(crate) fn continued(context: &Context, count: Option<u32>) -> Context {
+pub(crate) fn continued(context: Context, count: Option<u32>) -> Context {
     match count {
-        None => context.clone(),
+        None => context,
         Some(count) => {
             context.with_remote_span_context(counted(context.span().span_context(), count))
         }

@@ -3,6 +3,7 @@
 mod agreement;
 mod batch;
 mod captured;
+mod carried;
 pub mod clients;
 mod context;
 pub(crate) mod fact_values;
@@ -20,11 +21,11 @@ mod traced;
 
 pub(crate) use agreement::{Agreement, Said};
 pub use batch::{Batch, BatchMut};
+pub(crate) use carried::{Carried, Reading, copied};
 pub use context::TraceContext;
 pub use facts::Facts;
 pub use message::{Message, MessageMut};
 pub(crate) use notes::{Notes, age, now};
-pub(crate) use propagator::{carried, names_an_origin, note, read};
-pub(crate) use reader::Reading;
+pub(crate) use propagator::{Propagator, carried, names_an_origin, note};
 pub use reader::{HeaderReader, HeaderValue, Repeats};
 pub use traced::Traced;

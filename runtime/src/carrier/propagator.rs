@@ -3,58 +3,79 @@
 use std::borrow::Cow;
 
 use opentelemetry::propagation::{Injector, TextMapPropagator};
-use opentelemetry::{Context, global};
+use opentelemetry::trace::TraceContextExt;
+use opentelemetry::{Context, KeyValue, global};
 
 use super::notes::{self, Notes};
-use super::reader::{Headers, NAMES, place_of};
-use super::{HeaderReader, Message, MessageMut, Reading, TraceContext};
-use crate::propagation::{self, BAGGAGE, TRACEPARENT, TRACESTATE};
+use super::reader::{AllHeaders, Headers, Known, KnownHeaders};
+use super::{Carried, HeaderReader, Message, MessageMut, Reading, TraceContext};
+use crate::propagation::{self, BAGGAGE, TRACEPARENT, TRACESTATE, Trace, parse_baggage};
 
-/// Reads the context that a message carries, and its headers named in `capture`.
-pub(crate) fn read<'m, M: Message + ?Sized>(message: &'m M, capture: &'m [&'m str]) -> Reading {
-    global::get_text_map_propagator(|propagator| {
-        let mut reader = if carries_nothing(propagator) {
-            HeaderReader::of_known(capture)
-        } else {
-            HeaderReader::of_all(capture)
-        };
-        message.headers(&mut reader);
-        let (carried, captured) = reader.finish();
-        let captured = captured.into_attributes();
-        let headers = match carried {
-            Ok(context) => {
-                let context = context.clone();
-                return Reading { context, unreadable: false, not_carried: false, captured };
-            }
-            Err(headers) => headers,
-        };
-        let context = match &headers {
-            Headers::Known(_) => extract(&headers),
-            // From an empty context: `extract` would begin with the current one and so take the
-            // poll loop's span for the sender of a message without headers.
-            Headers::All(all) => propagator.extract_with_context(&Context::new(), all),
-        };
-        let context = TraceContext::from_context(context).with_notes(Notes::read(&headers));
-        let (mut unreadable, mut not_carried) = (false, false);
-        if !context.names_a_span() {
-            let mut names = names_of_origins(propagator).peekable();
-            not_carried = names.peek().is_none();
-            unreadable = names.any(|name| headers.has(name));
-        }
-        Reading { context, unreadable, not_carried, captured }
-    })
+/// Whose propagator reads: found out once for all messages of one call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Propagator {
+    Ours,
+    Applications,
 }
 
-fn extract(headers: &Headers<'_>) -> Context {
-    let mut context = Context::new();
-    if let Some(traceparent) = headers.value(TRACEPARENT) {
-        let tracestate = || headers.value(TRACESTATE).map(Cow::Borrowed);
-        context = propagation::extract_trace(&context, traceparent, tracestate);
+impl Propagator {
+    pub(crate) fn current() -> Self {
+        let is_ours = global::get_text_map_propagator(|propagator| carries_nothing(propagator));
+        if is_ours { Self::Ours } else { Self::Applications }
     }
-    match headers.value(BAGGAGE) {
-        Some(list) => propagation::extract_baggage(&context, list),
-        None => context,
+
+    /// Reads the context that a message carries, and its headers named in `capture`.
+    pub(crate) fn read<'m, M>(self, message: &'m M, capture: &'m [&'m str]) -> Reading
+    where
+        M: Message + ?Sized,
+    {
+        let mut reader = HeaderReader::new(self, capture);
+        message.headers(&mut reader);
+        finish(&mut reader)
     }
+}
+
+fn finish(reader: &mut HeaderReader<'_>) -> Reading {
+    let captured = reader.take_captured();
+    if let Some(context) = reader.whole_context() {
+        return Reading { carried: Carried::whole(context), captured, ..Reading::default() };
+    }
+    let headers = reader.headers();
+    let notes = Notes::read(&headers);
+    match &headers {
+        Headers::Known(headers) => {
+            let carried = read_known(headers).with_notes(notes);
+            let unreadable = !carried.origin().is_valid() && headers.has(Known::Traceparent);
+            Reading { carried, unreadable, not_carried: false, captured }
+        }
+        Headers::All(headers) => read_all(headers, notes, captured),
+    }
+}
+
+fn read_known(headers: &KnownHeaders<'_>) -> Carried {
+    let tracestate = || headers.text(Known::Tracestate).map(Cow::Borrowed);
+    let traceparent = headers.bytes(Known::Traceparent);
+    let trace = traceparent.and_then(|traceparent| Trace::parse(traceparent, tracestate));
+    Carried::of_headers(trace, headers.text(Known::Baggage).and_then(parse_baggage))
+}
+
+fn read_all(headers: &AllHeaders<'_>, notes: Notes, captured: Vec<KeyValue>) -> Reading {
+    let (context, unreadable, not_carried) = global::get_text_map_propagator(|propagator| {
+        if carries_nothing(propagator) {
+            return (Context::new(), false, false); // it was set a moment ago
+        }
+        // From an empty context: `extract` would begin with the current one and so take the
+        // poll loop's span for the sender of a message without headers.
+        let context = propagator.extract_with_context(&Context::new(), headers);
+        if context.span().span_context().is_valid() {
+            return (context, false, false);
+        }
+        let mut names = names_of_origins(propagator).peekable();
+        let not_carried = names.peek().is_none();
+        (context, names.any(|name| headers.has(name)), not_carried)
+    });
+    let carried = Carried::of_context(context).with_notes(notes);
+    Reading { carried, unreadable, not_carried, captured }
 }
 
 /// The headers by which contexts are carried, and whether the application has set a propagator.
@@ -123,8 +144,8 @@ fn carries_nothing(propagator: &dyn TextMapPropagator) -> bool {
 /// The headers that are to be written, none of them empty.
 #[derive(Default)]
 struct Outgoing {
-    /// In the order of [`NAMES`].
-    known: [Option<String>; NAMES.len()],
+    /// Each at the place of its name.
+    known: [Option<String>; Known::ALL.len()],
     /// Of an application's propagator, their names in lower case.
     others: Vec<(String, String)>,
 }
@@ -134,8 +155,8 @@ impl Injector for Outgoing {
         if value.is_empty() {
             return;
         }
-        match place_of(key) {
-            Some(place) => self.known[place] = Some(value),
+        match Known::of(key) {
+            Some(known) => self.known[known as usize] = Some(value),
             None => self.others.push((key.to_ascii_lowercase(), value)),
         }
     }
@@ -154,15 +175,15 @@ impl Outgoing {
         for name in replaced {
             message.remove_header(&lower_case(name));
         }
-        let known = NAMES.iter().zip(&self.known);
-        let mut known = known.filter_map(|(name, value)| Some((*name, value.as_deref()?)));
+        let known = Known::ALL.iter().zip(&self.known);
+        let mut known = known.filter_map(|(known, value)| Some((known.name(), value.as_deref()?)));
         // What a propagator writes beside its fields, as Jaeger's does, is baggage.
         let (naming_the_span, baggage): (Vec<_>, Vec<_>) = self
             .others
             .iter()
             .map(|(name, value)| (&**name, &**value))
             .partition(|(name, _)| is_field(name));
-        let traceparent = self.known[0].as_deref().map(|value| (TRACEPARENT, value));
+        let traceparent = self.known[Known::Traceparent as usize].as_deref().map(|value| (TRACEPARENT, value));
         let naming_the_span = traceparent.into_iter().chain(naming_the_span);
         if traceparent.is_some() {
             known.next();

@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use opentelemetry::KeyValue;
 use opentelemetry::propagation::Extractor;
 
-use super::TraceContext;
 use super::captured::Captured;
-use super::notes;
+use super::propagator::Propagator;
+use super::{TraceContext, notes};
 use crate::propagation::{BAGGAGE, TRACEPARENT, TRACESTATE};
 
 /// A header's value as the protocol has it: text or bytes.
@@ -29,6 +29,13 @@ impl<'m> HeaderValue<'m> {
             Cow::Borrowed(bytes) => std::str::from_utf8(bytes).ok().map(Cow::Borrowed),
             Cow::Owned(bytes) => String::from_utf8(bytes).ok().map(Cow::Owned),
         }
+    }
+
+    fn of_text(text: Cow<'m, str>) -> Self {
+        Self(match text {
+            Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+            Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+        })
     }
 }
 
@@ -118,42 +125,81 @@ type Text<'m> = Option<Cow<'m, str>>;
 enum Kept<'m> {
     /// The headers of Trace Context and Baggage, and our own. Each has its place, so that nothing has to
     /// be allocated for them.
-    Known(Known<'m>),
+    Known(KnownHeaders<'m>),
     /// All, for a propagator that may look for any name.
     All(Vec<(Cow<'m, str>, Text<'m>)>),
 }
 
 /// What we read and write where the application has set no propagator, in the order of its worth: where
 /// a message has no room for all, the last are left out.
-pub(super) const NAMES: [&str; 6] =
-    [TRACEPARENT, notes::BREAK, notes::ATTEMPT, TRACESTATE, BAGGAGE, notes::SENT];
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Known {
+    Traceparent,
+    Break,
+    Attempt,
+    Tracestate,
+    Baggage,
+    Sent,
+}
 
+impl Known {
+    pub(super) const ALL: [Self; 6] = [
+        Self::Traceparent,
+        Self::Break,
+        Self::Attempt,
+        Self::Tracestate,
+        Self::Baggage,
+        Self::Sent,
+    ];
+
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Traceparent => TRACEPARENT,
+            Self::Break => notes::BREAK,
+            Self::Attempt => notes::ATTEMPT,
+            Self::Tracestate => TRACESTATE,
+            Self::Baggage => BAGGAGE,
+            Self::Sent => notes::SENT,
+        }
+    }
+
+    /// Every name is of another length, so that most headers cost a look at theirs.
+    pub(super) fn of(name: &str) -> Option<Self> {
+        let known = match name.len() {
+            11 => Self::Traceparent,
+            17 => Self::Break,
+            19 => Self::Attempt,
+            10 => Self::Tracestate,
+            7 => Self::Baggage,
+            16 => Self::Sent,
+            _ => return None,
+        };
+        let is_it = known.name() == name || known.name().eq_ignore_ascii_case(name);
+        is_it.then_some(known)
+    }
+}
+
+/// Each at the place of its name.
 #[derive(Debug, Default)]
-struct Known<'m> {
-    first: [Option<Found<'m>>; NAMES.len()],
+pub(super) struct KnownHeaders<'m> {
+    first: [Option<Found<'m>>; Known::ALL.len()],
     /// What was found at a place that has one already. Rare.
-    repeated: Vec<(usize, Found<'m>)>,
+    repeated: Vec<(Known, Found<'m>)>,
 }
 
 #[derive(Debug)]
 struct Found<'m> {
     /// By its very name, not by another casing of it.
     is_exact: bool,
-    value: Text<'m>,
+    value: Option<HeaderValue<'m>>,
 }
 
 impl<'m> HeaderReader<'m> {
-    /// For the headers of the W3C and our own.
-    pub(super) fn of_known(capture: &'m [&'m str]) -> Self {
-        Self::new(Kept::Known(Known::default()), capture)
-    }
-
-    /// For an application's propagator, which may look for any name.
-    pub(super) fn of_all(capture: &'m [&'m str]) -> Self {
-        Self::new(Kept::All(Vec::new()), capture)
-    }
-
-    fn new(kept: Kept<'m>, capture: &'m [&'m str]) -> Self {
+    pub(super) fn new(propagator: Propagator, capture: &'m [&'m str]) -> Self {
+        let kept = match propagator {
+            Propagator::Ours => Kept::Known(KnownHeaders::default()),
+            Propagator::Applications => Kept::All(Vec::new()),
+        };
         let (repeats, captured) = (Repeats::default(), Captured::of(capture));
         Self { kept, repeats, context: None, captured }
     }
@@ -170,23 +216,33 @@ impl<'m> HeaderReader<'m> {
 
     fn take(&mut self, name: Cow<'m, str>, value: impl Into<HeaderValue<'m>>) {
         let captured = self.captured.place_of(&name);
-        let place = match &self.kept {
-            Kept::Known(_) => place_of(&name),
+        let known = match &self.kept {
+            Kept::Known(_) => Known::of(&name),
             Kept::All(_) => None,
         };
-        if place.is_none() && captured.is_none() && matches!(self.kept, Kept::Known(_)) {
+        if known.is_none() && captured.is_none() && matches!(self.kept, Kept::Known(_)) {
             return;
         }
-        let value = value.into().into_text();
-        if let (Some(captured), Some(value)) = (captured, &value) {
-            self.captured.add(captured, value.clone());
+        self.keep(name, known, value.into(), captured);
+    }
+
+    fn keep(
+        &mut self,
+        name: Cow<'m, str>,
+        known: Option<Known>,
+        value: HeaderValue<'m>,
+        captured: Option<usize>,
+    ) {
+        if let (Some(captured), Some(value)) = (captured, value.clone().into_text()) {
+            self.captured.add(captured, value);
         }
-        match (&mut self.kept, place) {
-            (Kept::Known(known), Some(place)) => {
-                known.add(place, Found { is_exact: name == NAMES[place], value });
+        match (&mut self.kept, known) {
+            (Kept::Known(kept), Some(known)) => {
+                let is_exact = name == known.name();
+                kept.add(known, Found { is_exact, value: Some(value) });
             }
             (Kept::Known(_), None) => {}
-            (Kept::All(all), _) => all.push((name, value)),
+            (Kept::All(all), _) => all.push((name, value.into_text())),
         }
     }
 
@@ -200,65 +256,79 @@ impl<'m> HeaderReader<'m> {
         self.repeats = repeats;
     }
 
-    /// A whole context if there is one, else the headers; and the headers to be captured.
-    pub(super) fn finish(self) -> (Result<&'m TraceContext, Headers<'m>>, Captured<'m>) {
-        let carried = match (self.context, self.kept) {
-            (Some(context), _) => Ok(context),
-            (None, Kept::Known(known)) => Err(Headers::Known(known.settled(self.repeats))),
-            (None, Kept::All(all)) => Err(Headers::All(AllHeaders::new(all, self.repeats))),
-        };
-        (carried, self.captured)
+    /// A whole context if there is one.
+    pub(super) fn whole_context(&self) -> Option<&'m TraceContext> {
+        self.context
+    }
+
+    /// The headers to be captured, as attributes.
+    pub(super) fn take_captured(&mut self) -> Vec<KeyValue> {
+        std::mem::take(&mut self.captured).into_attributes()
+    }
+
+    /// All headers, with repeats settled.
+    pub(super) fn headers(&mut self) -> Headers<'_, 'm> {
+        match &mut self.kept {
+            Kept::Known(known) => {
+                known.settle(self.repeats);
+                Headers::Known(known)
+            }
+            Kept::All(all) => Headers::All(AllHeaders::new(std::mem::take(all), self.repeats)),
+        }
     }
 }
 
-/// Every name is of another length, so that most headers cost a look at theirs.
-pub(super) fn place_of(name: &str) -> Option<usize> {
-    let place = NAMES.iter().position(|known| known.len() == name.len())?;
-    let known = NAMES[place];
-    (known == name || known.eq_ignore_ascii_case(name)).then_some(place)
-}
-
-impl<'m> Known<'m> {
-    fn add(&mut self, place: usize, found: Found<'m>) {
-        match &mut self.first[place] {
+impl<'m> KnownHeaders<'m> {
+    fn add(&mut self, known: Known, found: Found<'m>) {
+        match &mut self.first[known as usize] {
             nothing @ None => *nothing = Some(found),
-            Some(_) => self.repeated.push((place, found)),
+            Some(_) => self.repeated.push((known, found)),
         }
     }
 
-    fn settled(mut self, repeats: Repeats) -> [Option<Text<'m>>; NAMES.len()] {
-        for (place, again) in std::mem::take(&mut self.repeated) {
-            let Some(known) = &mut self.first[place] else { continue };
-            match (known.is_exact, again.is_exact) {
+    fn settle(&mut self, repeats: Repeats) {
+        for (known, again) in std::mem::take(&mut self.repeated) {
+            let Some(first) = &mut self.first[known as usize] else { continue };
+            match (first.is_exact, again.is_exact) {
                 (true, false) => {}
-                (false, true) => *known = again,
-                _ => known.value = settle(NAMES[place], known.value.take(), again.value, repeats),
+                (false, true) => *first = again,
+                _ => {
+                    let text = |value: Option<HeaderValue<'m>>| value.and_then(HeaderValue::into_text);
+                    let (one, other) = (text(first.value.take()), text(again.value));
+                    first.value = settle(known.name(), one, other, repeats).map(HeaderValue::of_text);
+                }
             }
         }
-        self.first.map(|found| found.map(|found| found.value))
+    }
+
+    /// The value as it came.
+    pub(super) fn bytes(&self, known: Known) -> Option<&[u8]> {
+        let value = self.first[known as usize].as_ref()?.value.as_ref()?;
+        Some(&value.0)
+    }
+
+    pub(super) fn text(&self, known: Known) -> Option<&str> {
+        std::str::from_utf8(self.bytes(known)?).ok()
+    }
+
+    /// Whether the header is there at all, readable or not.
+    pub(super) fn has(&self, known: Known) -> bool {
+        self.first[known as usize].is_some()
     }
 }
 
 /// The headers of one message with repeats settled.
-pub(super) enum Headers<'m> {
-    Known([Option<Text<'m>>; NAMES.len()]),
+pub(super) enum Headers<'r, 'm> {
+    Known(&'r KnownHeaders<'m>),
     All(AllHeaders<'m>),
 }
 
-impl Headers<'_> {
-    /// The value under `name`, exactly or else without regard to case.
-    pub(super) fn value(&self, name: &str) -> Option<&str> {
+impl Headers<'_, '_> {
+    /// The value, exactly under its name or else without regard to case.
+    pub(super) fn value(&self, known: Known) -> Option<&str> {
         match self {
-            Self::Known(known) => known[place_of(name)?].as_ref()?.as_deref(),
-            Self::All(all) => all.value(name),
-        }
-    }
-
-    /// Whether a header of that name is there at all, readable or not.
-    pub(super) fn has(&self, name: &str) -> bool {
-        match self {
-            Self::Known(known) => place_of(name).is_some_and(|place| known[place].is_some()),
-            Self::All(all) => all.casings(name).next().is_some(),
+            Self::Known(headers) => headers.text(known),
+            Self::All(all) => all.value(known.name()),
         }
     }
 }
@@ -299,6 +369,11 @@ impl<'m> AllHeaders<'m> {
         }
     }
 
+    /// Whether a header of that name is there at all, readable or not.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.casings(name).next().is_some()
+    }
+
     fn casings(&self, name: &str) -> impl Iterator<Item = &(Cow<'m, str>, Text<'m>)> {
         self.settled.iter().filter(move |(known, _)| known.eq_ignore_ascii_case(name))
     }
@@ -325,31 +400,18 @@ fn settle<'m>(name: &str, first: Text<'m>, second: Text<'m>, repeats: Repeats) -
     }
 }
 
-/// What reading one message's context came to.
-#[derive(Debug, Clone)]
-pub(crate) struct Reading {
-    pub(crate) context: TraceContext,
-    /// A context was there and could not be read.
-    pub(crate) unreadable: bool,
-    /// None could be read: the application's propagator knows no header that names a span.
-    pub(crate) not_carried: bool,
-    /// The headers that were to be captured, as attributes.
-    pub(crate) captured: Vec<KeyValue>,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn every_name_is_of_another_length() {
-        for (place, name) in NAMES.into_iter().enumerate() {
-            assert_eq!(place_of(name), Some(place));
-            assert_eq!(place_of(&name.to_uppercase()), Some(place));
-            assert_eq!(
-                place_of(&name.replace('t', "u")),
-                if name.contains('t') { None } else { Some(place) }
-            );
+    fn each_name_is_known_in_any_casing() {
+        for known in Known::ALL {
+            let name = known.name();
+            assert_eq!(Known::of(name), Some(known));
+            assert_eq!(Known::of(&name.to_uppercase()), Some(known));
+            let is_other = name.contains('t');
+            assert_eq!(Known::of(&name.replace('t', "u")), (!is_other).then_some(known));
         }
     }
 }

@@ -5,7 +5,7 @@ mod polled;
 
 use std::borrow::Cow;
 
-use opentelemetry::trace::{Link, SpanKind};
+use opentelemetry::trace::SpanKind;
 use opentelemetry::{Key, KeyValue};
 
 pub use polled::Polled;
@@ -249,7 +249,7 @@ fn draft<'a>(
         kind: SpanKind::Client,
         parent: current_context(),
         lineage: Lineage::Contextual,
-        links: links_to(&about.origins, &about.facts, operation_type, MAX_LINKS),
+        links: links_to(&about.origins, &about.facts, operation_type, MAX_LINKS).collect(),
         attributes,
         fields,
         running: Running::default(),
@@ -278,13 +278,12 @@ impl Known {
     fn tell_the_rest<K>(&self, span: &mut ActiveSpan, brought: &impl Polled<K>) {
         let Some(mut received) = brought.polled(WANTED) else { return };
         received.facts.overrule(&self.said);
-        let links: Vec<Link> =
-            links_to(&received.origins, &received.facts, kind::RECEIVE, MAX_LINKS);
+        let links = links_to(&received.origins, &received.facts, kind::RECEIVE, MAX_LINKS);
         let mut attributes: Vec<KeyValue> = received.facts.attributes(kind::RECEIVE).collect();
         attributes.extend(left_out(&received.origins, MAX_LINKS));
         attributes.extend(received.batch_size.map(|size| count(key::BATCH_MESSAGE_COUNT, size)));
         attributes.retain(|attribute| !self.told.contains(&attribute.key));
-        span.add(links, attributes);
+        span.add(links.collect(), attributes);
         #[cfg(feature = "metrics")]
         if let Some(measured) = span.measured() {
             measured.bring(&received.facts, received.messages());

@@ -22,7 +22,7 @@ use crate::outcome::IntoOutcome;
 use crate::relation::{Baggage, MAX_LINKS, Parent, Placement, Relation, Situation};
 use crate::semconv::{key, link_role, operation};
 use crate::span::{
-    ActiveSpan, Draft, FieldValue, Lineage, Plain, Running, Site, current_context,
+    ActiveSpan, Draft, FieldValue, Lineage, Maker, Plain, Running, Site, current_context,
     is_handled_already,
 };
 
@@ -45,14 +45,9 @@ use crate::span::{
 /// # }
 /// ```
 pub fn consume(site: impl Into<Site>) -> Consumer<'static> {
-    Consumer {
-        operation: Operation::new(site.into()),
-        relation: Relation::LINK,
-        max_links: MAX_LINKS,
-        headers: &[],
-        fields: &[],
-        number: PhantomData,
-    }
+    let operation = Operation::new(site.into());
+    let handler = Handler { operation, relation: Relation::LINK, max_links: MAX_LINKS };
+    Consumer { handler, headers: &[], fields: &[], number: PhantomData }
 }
 
 /// Says that the span which is current is a consumer's span for `message` already, made by somebody
@@ -104,9 +99,7 @@ pub fn handled_by_current_span<K, M: Receive<K> + ?Sized>(message: &M) -> Active
 /// ```
 #[must_use = "nothing happens until it is started or run"]
 pub struct Consumer<'a, Number = AnyNumber> {
-    operation: Operation,
-    relation: Relation,
-    max_links: usize,
+    handler: Handler,
     headers: &'a [&'a str],
     fields: &'a [(&'static str, FieldValue<'a>)],
     number: PhantomData<fn() -> Number>,
@@ -121,13 +114,14 @@ impl<Number> Consumer<'static, Number> {
         max_links: usize,
         headers: &'static [&'static str],
     ) -> Self {
-        Self { operation, relation, max_links, headers, fields: &[], number: PhantomData }
+        let handler = Handler { operation, relation, max_links };
+        Self { handler, headers, fields: &[], number: PhantomData }
     }
 }
 
 impl<'a, Number> Consumer<'a, Number> {
-    crate::operation::setters!();
-    crate::operation::setters_of_a_consumer!();
+    crate::operation::setters!(handler.operation);
+    crate::operation::setters_of_a_consumer!(handler.operation);
 
     /// The user's own fields, by the names and in the order of the [`Site`].
     pub fn fields<'b>(self, fields: &'b [(&'static str, FieldValue<'b>)]) -> Consumer<'b, Number>
@@ -146,7 +140,7 @@ impl<'a, Number> Consumer<'a, Number> {
     /// throughline::consume("add_up").max_links(8).run_sync(&batch[..], || ());
     /// ```
     pub fn max_links(mut self, max_links: usize) -> Self {
-        self.max_links = max_links;
+        self.handler.max_links = max_links;
         self
     }
 
@@ -182,21 +176,21 @@ impl<'a, Number> Consumer<'a, Number> {
 
     /// Under `continue`: messages older than this are linked. See [`Relation::within`].
     pub fn within(mut self, age: Duration) -> Self {
-        self.relation = self.relation.within(age);
+        self.handler.relation = self.handler.relation.within(age);
         self
     }
 
     /// Under `continue`: traces that were continued this often are linked. See
     /// [`Relation::max_hops`].
     pub fn max_hops(mut self, hops: u32) -> Self {
-        self.relation = self.relation.max_hops(hops);
+        self.handler.relation = self.handler.relation.max_hops(hops);
         self
     }
 
     /// Under `continue`: whether a sender that asks for a new trace gets one. See
     /// [`Relation::heed_break`].
     pub fn heed_break(mut self, heed: bool) -> Self {
-        self.relation = self.relation.heed_break(heed);
+        self.handler.relation = self.handler.relation.heed_break(heed);
         self
     }
 
@@ -211,8 +205,8 @@ impl<'a, Number> Consumer<'a, Number> {
     }
 
     fn with<Other>(self, relation: Relation) -> Consumer<'a, Other> {
-        let Self { operation, max_links, headers, fields, .. } = self;
-        Consumer { operation, relation, max_links, headers, fields, number: PhantomData }
+        let Self { handler, headers, fields, .. } = self;
+        Consumer { handler: Handler { relation, ..handler }, headers, fields, number: PhantomData }
     }
 
     /// Reads `message` and starts the span, as a child of the sender's or linked to it.
@@ -221,8 +215,9 @@ impl<'a, Number> Consumer<'a, Number> {
         M: Receive<K> + ?Sized,
         K: TakenBy<Number>,
     {
-        let fields = self.fields;
-        self.handling(message).start(fields)
+        let Self { handler, headers, fields, .. } = &self;
+        let received = message.receive(Wanted { max_links: handler.max_links, headers });
+        handler.start(received, fields)
     }
 
     /// Reads `message` now, for a span that starts later: where a function is called with the
@@ -244,18 +239,9 @@ impl<'a, Number> Consumer<'a, Number> {
         M: Receive<K> + ?Sized,
         K: TakenBy<Number>,
     {
-        let fields = self.fields;
-        UnstartedSpan::new(self.handling(message).into_owned(), fields)
-    }
-
-    fn handling<'m, K, M>(self, message: &'m M) -> Handling<'m>
-    where
-        M: Receive<K> + ?Sized,
-        'a: 'm,
-    {
-        let Self { operation, relation, max_links, headers, .. } = self;
-        let received = message.receive(Wanted { max_links, headers });
-        Handling { operation, relation, max_links, received }
+        let Self { handler, headers, fields, .. } = self;
+        let received = message.receive(Wanted { max_links: handler.max_links, headers });
+        UnstartedSpan::new(handler, received.into_owned(), fields)
     }
 
     /// Runs `future` inside the span, which starts when the returned future is first polled; what
@@ -283,13 +269,13 @@ impl<'a, Number> Consumer<'a, Number> {
         K: TakenBy<Number>,
         F: Future<Output: IntoOutcome>,
     {
-        let Self { operation, relation, max_links, headers, fields, number } = self;
+        let Self { handler, headers, fields, number } = self;
         // Borrowed fields can't be sent to another thread, where this future may be polled.
         let fields = Plain::all(fields);
         async move {
             let mut span = {
                 let fields = &Plain::as_fields(&fields);
-                Consumer { operation, relation, max_links, headers, fields, number }.start(message)
+                Consumer { handler, headers, fields, number }.start(message)
             };
             let result = span.run(future).await;
             span.finish(result.outcome());
@@ -320,43 +306,42 @@ impl<'a, Number> Consumer<'a, Number> {
 impl<Number> fmt::Debug for Consumer<'_, Number> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Consumer")
-            .field("operation", &self.operation)
-            .field("relation", &self.relation)
+            .field("operation", &self.handler.operation)
+            .field("relation", &self.handler.relation)
             .finish_non_exhaustive()
     }
 }
 
-/// One call of a handler: all that its span is made of, but for where it starts.
+/// A handler as it is described, whatever message it is called with.
 #[derive(Debug)]
-struct Handling<'m> {
+struct Handler {
     operation: Operation,
     relation: Relation,
     max_links: usize,
-    received: Received<'m>,
 }
 
-impl Handling<'_> {
-    fn into_owned(self) -> Handling<'static> {
-        let Self { operation, relation, max_links, received } = self;
-        Handling { operation, relation, max_links, received: received.into_owned() }
-    }
-
-    fn start(self, fields: &[(&'static str, FieldValue<'_>)]) -> ActiveSpan {
-        match self.received.message_id() {
+impl Handler {
+    /// Starts the span of one call.
+    fn start(
+        &self,
+        received: Received<'_>,
+        fields: &[(&'static str, FieldValue<'_>)],
+    ) -> ActiveSpan {
+        match received.message_id() {
             // What has a consumer's span already gets no second one.
             Some(message) if is_handled_already(message) => self.start_inside(fields),
-            _ => self.start_for_messages(fields),
+            _ => self.start_for_messages(received, fields),
         }
     }
 
     /// A span for a part of what a handler does with its message.
-    fn start_inside(self, fields: &[(&'static str, FieldValue<'_>)]) -> ActiveSpan {
-        let Operation { site, enabled, failure_event, name, .. } = self.operation;
+    fn start_inside(&self, fields: &[(&'static str, FieldValue<'_>)]) -> ActiveSpan {
+        let Operation { site, enabled, failure_event, name, .. } = &self.operation;
         Draft {
-            site,
-            enabled,
-            failure_event,
-            name: name.unwrap_or(Cow::Borrowed(site.function)),
+            site: *site,
+            enabled: *enabled,
+            failure_event: *failure_event,
+            name: name.clone().unwrap_or(Cow::Borrowed(site.function)),
             kind: SpanKind::Internal,
             parent: current_context(),
             lineage: Lineage::Contextual,
@@ -371,45 +356,46 @@ impl Handling<'_> {
         .start()
     }
 
-    fn start_for_messages(self, fields: &[(&'static str, FieldValue<'_>)]) -> ActiveSpan {
-        let Self { operation, relation, max_links, mut received } = self;
+    fn start_for_messages(
+        &self,
+        mut received: Received<'_>,
+        fields: &[(&'static str, FieldValue<'_>)],
+    ) -> ActiveSpan {
+        let Self { operation, relation, max_links } = self;
         let ambient_context = current_context();
         let ambient = ambient_context.span().span_context().clone();
-        let is_batch = received.batch_size.is_some();
         let placement = relation.place(Situation {
             origins: &received.origins,
             ambient: &ambient,
             attempts: received.attempts.len(),
             sending: received.sending(),
-            is_batch,
-            max_links,
+            is_batch: received.batch_size.is_some(),
+            max_links: *max_links,
         });
         received.facts.overrule(&operation.said);
         received.contexts.note(&placement, operation.site, &received.facts);
 
-        let destination = received.facts.destination_for_a_name();
-        let names = operation.names(operation::PROCESS, destination);
+        let names = || {
+            operation.names(operation::PROCESS, received.facts.destination_for_a_name())
+        };
         #[cfg(feature = "metrics")]
         let measured = operation
-            .measured(operation::PROCESS, &names, &received.facts, received.messages())
+            .measured(operation::PROCESS, &names(), &received.facts, received.messages())
             .handling(&placement, received.waited(), &received.facts);
-        let links = links(&placement, &received, &ambient);
-        let mut attributes = attribute_list([
-            KeyValue::new(key::OPERATION_NAME, names.operation),
-            KeyValue::new(key::OPERATION_TYPE, operation::PROCESS),
-            KeyValue::new(key::FUNCTION_NAME, operation.site.qualified_function),
-        ]);
-        attributes.extend(received.facts.attributes(operation::PROCESS));
-        attributes.extend(explanation(&placement));
-        attributes.extend(received.batch_size.map(|size| count(key::BATCH_MESSAGE_COUNT, size)));
-
+        let maker = Maker::of(&operation.site, operation.enabled);
+        let (mut name, mut links, mut attributes) = <(Cow<'_, str>, Vec<_>, Vec<_>)>::default();
+        if maker.is_somebody() {
+            let names = names();
+            name = names.span;
+            links = links_of(&placement, &received, &ambient);
+            attributes = attributes_of(names.operation, operation.site, &placement, &received);
+        }
         Draft {
             site: operation.site,
             enabled: operation.enabled,
             failure_event: operation.failure_event,
-            name: names.span,
+            name,
             kind: SpanKind::Consumer,
-            parent: parent(&placement, &received, &ambient_context),
             lineage: match placement.parent {
                 Parent::Ambient => Lineage::Contextual,
                 Parent::None | Parent::Origin => Lineage::Root,
@@ -418,49 +404,78 @@ impl Handling<'_> {
             attributes,
             fields,
             running: received.running(),
+            parent: parent(&placement, received, ambient_context),
             #[cfg(feature = "metrics")]
             measured: Some(Box::new(measured)),
         }
-        .start()
+        .start_by(maker)
     }
 }
 
 /// The span's links, in the order of the table: origins, then the ambient span.
-fn links(placement: &Placement, received: &Received<'_>, ambient: &SpanContext) -> Vec<Link> {
+fn links_of(placement: &Placement, received: &Received<'_>, ambient: &SpanContext) -> Vec<Link> {
+    let Placement { origins_linked, attempts_linked, ambient_linked, .. } = *placement;
     let mut links =
-        links_to(&received.origins, &received.facts, operation::PROCESS, placement.origins_linked);
-    for attempt in received.attempts.iter().take(placement.attempts_linked) {
+        Vec::with_capacity(origins_linked + attempts_linked + usize::from(ambient_linked));
+    let origins =
+        links_to(&received.origins, &received.facts, operation::PROCESS, origins_linked);
+    links.extend(origins);
+    for attempt in received.attempts.iter().take(attempts_linked) {
         links.push(link_with_role(attempt, link_role::ATTEMPT));
     }
-    if placement.ambient_linked {
+    if ambient_linked {
         links.push(link_with_role(ambient, link_role::AMBIENT));
     }
     links
 }
 
-/// The span says why it is what it is.
-fn explanation(placement: &Placement) -> impl Iterator<Item = KeyValue> {
-    let kind = KeyValue::new(key::RELATION_KIND, placement.kind.as_str());
-    let reason = placement.reason.map(|why| KeyValue::new(key::RELATION_REASON, why.as_str()));
-    let left_out = (placement.left_out > 0).then(|| count(key::LINKS_LEFT_OUT, placement.left_out));
-    [Some(kind), reason, left_out].into_iter().flatten()
+fn attributes_of(
+    operation_name: Cow<'static, str>,
+    site: Site,
+    placement: &Placement,
+    received: &Received<'_>,
+) -> Vec<KeyValue> {
+    let mut attributes = attribute_list([
+        KeyValue::new(key::OPERATION_NAME, operation_name),
+        KeyValue::new(key::OPERATION_TYPE, operation::PROCESS),
+        KeyValue::new(key::FUNCTION_NAME, site.qualified_function),
+    ]);
+    attributes.extend(received.facts.attributes(operation::PROCESS));
+    // The span says why it is what it is.
+    attributes.push(KeyValue::new(key::RELATION_KIND, placement.kind.as_str()));
+    if let Some(why) = placement.reason {
+        attributes.push(KeyValue::new(key::RELATION_REASON, why.as_str()));
+    }
+    if placement.left_out > 0 {
+        attributes.push(count(key::LINKS_LEFT_OUT, placement.left_out));
+    }
+    if let Some(size) = received.batch_size {
+        attributes.push(count(key::BATCH_MESSAGE_COUNT, size));
+    }
+    attributes
 }
 
-fn parent(placement: &Placement, received: &Received<'_>, ambient: &Context) -> Context {
+/// The parent, and the baggage that the handler works under.
+fn parent(placement: &Placement, received: Received<'_>, ambient: Context) -> Context {
     let base = match placement.parent {
-        Parent::Origin => return hops::continued(received.context.as_context(), placement.hops),
+        Parent::Origin => return hops::continued(received.into_context(), placement.hops),
         Parent::Ambient => ambient.clone(),
         Parent::None => Context::new(),
     };
-    let mut entries = Vec::new();
-    if placement.baggage == Baggage::AmbientThenMessage {
-        entries.extend(received::entries(ambient.baggage()));
+    let message = match placement.baggage {
+        Baggage::None => return base,
+        Baggage::Message | Baggage::AmbientThenMessage => received.into_baggage(),
+    };
+    let around = match placement.baggage {
+        Baggage::AmbientThenMessage => Some(ambient.baggage()).filter(|it| !it.is_empty()),
+        Baggage::None | Baggage::Message => None,
+    };
+    match (around, message) {
+        (None, None) => base,
+        (None, Some(message)) => base.with_baggage(message),
+        (Some(around), message) => {
+            let all = [Some(around), message.as_ref()].into_iter().flatten();
+            base.with_baggage(all.flat_map(received::entries).collect::<opentelemetry::baggage::Baggage>())
+        }
     }
-    if placement.baggage != Baggage::None {
-        entries.extend(received.baggage());
-    }
-    if entries.is_empty() {
-        return base;
-    }
-    base.with_baggage(entries.into_iter().collect::<opentelemetry::baggage::Baggage>())
 }

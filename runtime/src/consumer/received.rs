@@ -4,12 +4,13 @@ use std::borrow::Cow;
 #[cfg(feature = "metrics")]
 use std::time::{Duration, SystemTime};
 
-use opentelemetry::Key;
-use opentelemetry::StringValue;
-use opentelemetry::baggage::{Baggage, BaggageExt, BaggageMetadata};
+use opentelemetry::baggage::{Baggage, BaggageMetadata};
 use opentelemetry::trace::SpanContext;
+use opentelemetry::{Context, Key, StringValue};
 
-use crate::carrier::{self, Agreement, Batch, Facts, Message, TraceContext, hops};
+#[cfg(feature = "metrics")]
+use crate::carrier::age;
+use crate::carrier::{Agreement, Batch, Carried, Facts, Message, Propagator, Reading, hops};
 use crate::diagnosis::Contexts;
 use crate::relation::{Origins, Sending, same_span};
 use crate::span::{MessageId, Running};
@@ -58,7 +59,8 @@ impl<M: Message + ?Sized> Receive<One> for M {
 impl<B: Batch + ?Sized> Receive<Many> for B {
     fn receive<'m>(&'m self, wanted: Wanted<'m>) -> Received<'m> {
         let mut received = Received::nothing(wanted, Some(0));
-        self.each(&mut |message| received.take(message, wanted));
+        let propagator = Propagator::current();
+        self.each(&mut |message| received.take(message, propagator, wanted));
         let mut facts = Facts::default();
         self.describe(&mut facts);
         received.facts.complete(facts);
@@ -96,8 +98,8 @@ pub struct Received<'m> {
     pub(crate) facts: Agreement<'m>,
     /// How many messages have one.
     pub(crate) contexts: Contexts,
-    /// Of a single message.
-    pub(crate) context: TraceContext,
+    /// By a single message.
+    carried: Carried,
     pub(crate) batch_size: Option<usize>,
     /// Attempts to handle these messages that failed, each once.
     pub(crate) attempts: Vec<SpanContext>,
@@ -115,7 +117,7 @@ impl<'m> Received<'m> {
             origins: Origins::to_link(wanted.max_links),
             facts: Agreement::default(),
             contexts: Contexts::default(),
-            context: TraceContext::default(),
+            carried: Carried::default(),
             batch_size,
             attempts: Vec::new(),
             agreed_baggage: None,
@@ -140,7 +142,7 @@ impl<'m> Received<'m> {
             origins: self.origins.into_owned(),
             facts: self.facts.into_owned(),
             contexts: self.contexts,
-            context: self.context,
+            carried: self.carried,
             batch_size: self.batch_size,
             attempts: self.attempts,
             agreed_baggage: self.agreed_baggage,
@@ -150,32 +152,51 @@ impl<'m> Received<'m> {
     }
 
     fn take_one<M: Message + ?Sized>(&mut self, message: &'m M, wanted: Wanted<'m>) {
-        self.context = self.read(message, wanted);
+        let (carried, facts) = self.read(message, Propagator::current(), wanted);
+        // With nobody to differ from, a link needs no facts of its own.
+        self.origins.add(carried.origin());
+        self.facts.add(Cow::Owned(facts));
+        self.carried = carried;
     }
 
-    fn take(&mut self, message: &'m dyn Message, wanted: Wanted<'m>) {
-        let context = self.read(message, wanted);
-        self.agree_on_baggage(context.as_context().baggage());
+    fn take(&mut self, message: &'m dyn Message, propagator: Propagator, wanted: Wanted<'m>) {
+        let (carried, facts) = self.read(message, propagator, wanted);
+        if let Some(origin) = self.origins.add(carried.origin()) {
+            origin.tell(&facts);
+        }
+        self.facts.add(Cow::Owned(facts));
+        self.agree_on_baggage(carried.baggage());
         self.batch_size = self.batch_size.map(|size| size + 1);
     }
 
-    fn read<M: Message + ?Sized>(&mut self, message: &'m M, wanted: Wanted<'m>) -> TraceContext {
-        let reading = carrier::read(message, wanted.headers);
-        self.contexts.add(&reading);
+    fn read<M>(
+        &mut self,
+        message: &'m M,
+        propagator: Propagator,
+        wanted: Wanted<'m>,
+    ) -> (Carried, Facts<'m>)
+    where
+        M: Message + ?Sized,
+    {
+        let reading = propagator.read(message, wanted.headers);
         let mut facts = Facts::default();
         message.describe(&mut facts);
-        facts.capture(reading.captured);
-        let notes = reading.context.notes();
+        self.note(&reading, &mut facts);
+        (reading.carried, facts)
+    }
+
+    /// What both kinds of call keep of a message beside its origin and its facts.
+    fn note(&mut self, reading: &Reading, facts: &mut Facts<'m>) {
+        self.contexts.add(reading);
+        facts.capture(&reading.captured);
+        let notes = reading.carried.notes();
         facts.sent_at_unless_known(notes.sent);
         #[cfg(feature = "metrics")]
         self.sent.extend(facts.time_sent());
         self.add_attempt(notes.failed_attempt.as_deref());
-        self.origins.add(&reading.context.span_context(), &facts);
         if reading.unreadable {
             self.origins.add_unreadable();
         }
-        self.facts.add(Cow::Owned(facts));
-        reading.context
     }
 
     fn add_attempt(&mut self, attempt: Option<&SpanContext>) {
@@ -194,7 +215,7 @@ impl<'m> Received<'m> {
     /// How long each message has waited until now, where that is known.
     #[cfg(feature = "metrics")]
     pub(crate) fn waited(&self) -> Vec<Duration> {
-        self.sent.iter().filter_map(|sent| carrier::age(*sent)).collect()
+        self.sent.iter().filter_map(|sent| age(*sent)).collect()
     }
 
     /// A single message, as far as it can be told from others.
@@ -218,25 +239,34 @@ impl<'m> Received<'m> {
         }
         Sending {
             age: self.facts.age(),
-            hops: hops::count(&self.context.span_context()),
-            asks_for_new_trace: self.context.notes().asks_for_new_trace,
+            hops: hops::count(self.carried.origin()),
+            asks_for_new_trace: self.carried.notes().asks_for_new_trace,
         }
     }
 
-    fn agree_on_baggage(&mut self, baggage: &Baggage) {
+    fn agree_on_baggage(&mut self, baggage: Option<&Baggage>) {
         match &mut self.agreed_baggage {
-            None => self.agreed_baggage = Some(entries(baggage).collect()),
-            Some(agreed) => {
-                agreed.retain(|(key, value)| baggage.get_with_metadata(key) == Some(value));
+            None => {
+                let all = baggage.into_iter().flat_map(entries);
+                self.agreed_baggage = Some(all.collect());
             }
+            Some(agreed) => agreed.retain(|(key, value)| {
+                baggage.is_some_and(|baggage| baggage.get_with_metadata(key) == Some(value))
+            }),
         }
+    }
+
+    /// The context to continue: a single message's.
+    pub(crate) fn into_context(self) -> Context {
+        self.carried.into_context()
     }
 
     /// The message's baggage; of a batch, what all messages agree on.
-    pub(crate) fn baggage(&self) -> Vec<Entry> {
-        match &self.agreed_baggage {
-            Some(agreed) => agreed.clone(),
-            None => entries(self.context.as_context().baggage()).collect(),
+    pub(crate) fn into_baggage(self) -> Option<Baggage> {
+        match self.agreed_baggage {
+            None => self.carried.into_baggage(),
+            Some(agreed) if agreed.is_empty() => None,
+            Some(agreed) => Some(agreed.into_iter().collect()),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A handler's span between the call that brought the message and the first poll of its future.
 
-use super::Handling;
+use super::{Handler, Received};
 use crate::outcome::IntoOutcome;
 use crate::span::{ActiveSpan, FieldValue, Plain};
 
@@ -23,21 +23,23 @@ use crate::span::{ActiveSpan, FieldValue, Plain};
 #[derive(Debug)]
 #[must_use = "nothing happens until it is started or run"]
 pub struct UnstartedSpan {
-    handling: Handling<'static>,
+    handler: Handler,
+    received: Received<'static>,
     fields: Vec<(&'static str, Plain)>,
 }
 
 impl UnstartedSpan {
     pub(super) fn new(
-        handling: Handling<'static>,
+        handler: Handler,
+        received: Received<'static>,
         fields: &[(&'static str, FieldValue<'_>)],
     ) -> Self {
-        Self { handling, fields: Plain::all(fields) }
+        Self { handler, received, fields: Plain::all(fields) }
     }
 
     /// Starts the span, where the span that is active now is the ambient one.
     pub fn start(self) -> ActiveSpan {
-        self.handling.start(&Plain::as_fields(&self.fields))
+        self.handler.start(self.received, &Plain::as_fields(&self.fields))
     }
 
     /// Runs `make_future`, outside the span, and gives back what it returns: the future that is to

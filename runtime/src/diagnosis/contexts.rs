@@ -1,17 +1,17 @@
 //! How many of the messages handled had a context: counted, and told to the log where they had none.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use crate::carrier::{Agreement, Reading};
 use crate::fault::Fault;
 use crate::relation::{Kind, Placement, Reason};
 #[cfg(feature = "tracing")]
 use crate::semconv::{event, key};
 use crate::span::Site;
+use crate::tally::Tally;
 
-static READABLE: AtomicUsize = AtomicUsize::new(0);
-static NONE: AtomicUsize = AtomicUsize::new(0);
-static UNREADABLE: AtomicUsize = AtomicUsize::new(0);
+static COUNTS: Tally<3> = Tally::new();
+const READABLE: usize = 0;
+const NONE: usize = 1;
+const UNREADABLE: usize = 2;
 
 /// Of some messages, how many had a context, none, or one that can't be read.
 #[derive(Debug, Clone, Copy, Default)]
@@ -25,18 +25,17 @@ pub(crate) struct Contexts {
 impl Contexts {
     /// Those of all messages handled until now.
     pub(super) fn until_now() -> Self {
-        let load = |count: &AtomicUsize| count.load(Ordering::Relaxed);
         Self {
-            readable: load(&READABLE),
-            none: load(&NONE),
-            unreadable: load(&UNREADABLE),
+            readable: COUNTS.sum(READABLE),
+            none: COUNTS.sum(NONE),
+            unreadable: COUNTS.sum(UNREADABLE),
             not_carried: false,
         }
     }
 
     /// Adds a message that has been read.
     pub(crate) fn add(&mut self, reading: &Reading) {
-        if reading.context.names_a_span() {
+        if reading.carried.origin().is_valid() {
             self.readable += 1;
         } else if reading.unreadable {
             self.unreadable += 1;
@@ -52,14 +51,14 @@ impl Contexts {
             return;
         }
         if self.readable > 0 {
-            READABLE.fetch_add(self.readable, Ordering::Relaxed);
+            COUNTS.add(READABLE, self.readable);
         }
         for (missing, count, reason) in [
-            (self.none, &NONE, Reason::NoContext),
-            (self.unreadable, &UNREADABLE, Reason::Unreadable),
+            (self.none, NONE, Reason::NoContext),
+            (self.unreadable, UNREADABLE, Reason::Unreadable),
         ] {
             if missing > 0 {
-                count.fetch_add(missing, Ordering::Relaxed);
+                COUNTS.add(count, missing);
                 tell(missing, reason, site, facts);
             }
         }

@@ -275,7 +275,7 @@ impl<'a> Producer<'a> {
             kind: if is_client { SpanKind::Client } else { SpanKind::Producer },
             parent: ambient,
             lineage: Lineage::Contextual,
-            links: links_to(&look.kept, &look.facts, operation_type, MAX_LINKS),
+            links: links_to(&look.kept, &look.facts, operation_type, MAX_LINKS).collect(),
             attributes,
             fields,
             running: Running::default(),

@@ -91,13 +91,15 @@ impl<'m, 'k> Look<'m, 'k> {
     }
 
     fn at<M: Message + ?Sized>(&mut self, message: &'m M) {
-        let context = carrier::read(message, &[]).context;
+        let context = TraceContext::read_from(message);
         let mut facts = Facts::default();
         message.describe(&mut facts);
         let existing = context.span_context();
         let stays = (self.keeps)(&existing);
         if stays {
-            self.kept.add(&existing, &facts);
+            if let Some(origin) = self.kept.add(&existing) {
+                origin.tell(&facts);
+            }
             self.messages_kept += 1;
         }
         self.facts.add(Cow::Owned(facts));

@@ -33,10 +33,10 @@ use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use opentelemetry::Context;
-use opentelemetry::baggage::BaggageExt;
+use opentelemetry::baggage::{Baggage, BaggageExt};
 use opentelemetry::propagation::text_map_propagator::FieldIter;
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
-use opentelemetry::trace::TraceContextExt;
+use opentelemetry::trace::{SpanContext, TraceContextExt};
 
 pub(crate) use beyond::{keep_random_flag, with_state};
 
@@ -49,7 +49,7 @@ pub(crate) const BAGGAGE: &str = "baggage";
 /// ```
 /// use std::collections::HashMap;
 /// use opentelemetry::propagation::TextMapPropagator;
-/// use opentelemetry::trace::TraceContextExt;
+/// use opentelemetry::trace::{SpanContext, TraceContextExt};
 /// use throughline::propagation::W3c;
 ///
 /// let sent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-03";
@@ -109,8 +109,11 @@ impl TextMapPropagator for W3cTraceContext {
     fn extract_with_context(&self, context: &Context, extractor: &dyn Extractor) -> Context {
         let Some(traceparent) = only_value(extractor, TRACEPARENT) else { return context.clone() };
         let tracestate = || joined_values(extractor, TRACESTATE);
-        // Whoever makes the span below it may not know of the flag.
-        beyond::with_random_flag(extract_trace(context, traceparent, tracestate))
+        match Trace::parse(traceparent.as_bytes(), tracestate) {
+            // Whoever makes the span below it may not know of the flag.
+            Some(trace) => beyond::with_random_flag(trace.on_top_of(context)),
+            None => context.clone(),
+        }
     }
 
     fn fields(&self) -> FieldIter<'_> {
@@ -124,8 +127,8 @@ impl TextMapPropagator for W3cBaggage {
     }
 
     fn extract_with_context(&self, context: &Context, extractor: &dyn Extractor) -> Context {
-        match joined_values(extractor, BAGGAGE) {
-            Some(list) => extract_baggage(context, &list),
+        match joined_values(extractor, BAGGAGE).and_then(|list| parse_baggage(&list)) {
+            Some(baggage) => context.with_baggage(baggage),
             None => context.clone(),
         }
     }
@@ -150,26 +153,40 @@ impl TextMapPropagator for W3c {
     }
 }
 
-/// The context that the two headers name, on top of `context`; `context` where they name none. A
-/// `tracestate` without a valid `traceparent` is not looked at (Trace Context, "Tracestate Header").
-pub(crate) fn extract_trace<'h>(
-    context: &Context,
-    traceparent: &str,
-    tracestate: impl FnOnce() -> Option<Cow<'h, str>>,
-) -> Context {
-    let Some(origin) = traceparent::parse(traceparent) else { return context.clone() };
-    let Some(list) = tracestate() else { return context.with_remote_span_context(origin) };
-    let tracestate::Parsed { held, in_full } = tracestate::parse(&list);
-    let context = context.with_remote_span_context(beyond::with_state(&origin, held));
-    match in_full {
-        None => context,
-        Some(in_full) => beyond::with_list(&context, in_full),
+/// What the two headers of Trace Context name.
+#[derive(Debug)]
+pub(crate) struct Trace {
+    pub(crate) span: SpanContext,
+    /// The whole `tracestate`, if some of its members are valid and refused by OpenTelemetry.
+    pub(crate) state_in_full: Option<String>,
+}
+
+impl Trace {
+    /// `None` where they name no span. A `tracestate` without a valid `traceparent` is not looked at
+    /// (Trace Context, "Tracestate Header").
+    pub(crate) fn parse<'h>(
+        traceparent: &[u8],
+        tracestate: impl FnOnce() -> Option<Cow<'h, str>>,
+    ) -> Option<Self> {
+        let span = traceparent::parse(traceparent)?;
+        let Some(list) = tracestate() else { return Some(Self { span, state_in_full: None }) };
+        let tracestate::Parsed { held, in_full } = tracestate::parse(&list);
+        Some(Self { span: beyond::with_state(&span, held), state_in_full: in_full })
+    }
+
+    /// As a context on top of `context`.
+    pub(crate) fn on_top_of(self, context: &Context) -> Context {
+        let context = context.with_remote_span_context(self.span);
+        match self.state_in_full {
+            None => context,
+            Some(in_full) => beyond::with_list(&context, in_full),
+        }
     }
 }
 
-pub(crate) fn extract_baggage(context: &Context, list: &str) -> Context {
-    let baggage = baggage::parse(list);
-    if baggage.is_empty() { context.clone() } else { context.with_baggage(baggage) }
+/// What the header of Baggage holds, if it is anything.
+pub(crate) fn parse_baggage(list: &str) -> Option<Baggage> {
+    Some(baggage::parse(list)).filter(|baggage| !baggage.is_empty())
 }
 
 /// Writes all three headers; none of them is ever empty.

@@ -12,14 +12,14 @@ const KNOWN_FLAGS: TraceFlags = TraceFlags::new(0b11);
 const LENGTH: usize = 55;
 
 /// The context that a header names; `None` where it is to be ignored, and a new trace to begin.
-pub(crate) fn parse(header: &str) -> Option<SpanContext> {
-    let (known, rest) = trim_whitespace(header.as_bytes()).split_first_chunk::<LENGTH>()?;
+pub(crate) fn parse(header: &[u8]) -> Option<SpanContext> {
+    let (known, rest) = trim_whitespace(header).split_first_chunk::<LENGTH>()?;
     let version = byte(known[0], known[1])?;
     // A later version may go on after a dash, this one may not: section "Versioning of traceparent".
     let may_end_so = match version {
         0 => rest.is_empty(),
         0xff => false,
-        _ => matches!(rest, [] | [b'-', ..]),
+        _ => matches!(rest, [] | [b'-', ..]) && std::str::from_utf8(rest).is_ok(),
     };
     if !may_end_so || [known[2], known[35], known[52]] != *b"---" {
         return None;
@@ -112,6 +112,10 @@ fn half_word(digits: [u8; 8]) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn parse(header: &str) -> Option<SpanContext> {
+        super::parse(header.as_bytes())
+    }
 
     const HEADER: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-03";
 

@@ -23,7 +23,7 @@ fn place_within(
 ) -> Placement {
     let mut found = Origins::to_link(max_links);
     for &origin in origins {
-        found.add(&span(origin), &Facts::default());
+        found.add(&span(origin));
     }
     relation.place(Situation {
         origins: &found,
@@ -38,7 +38,7 @@ fn place_within(
 /// A single message of sender 1, with nothing around the handler.
 fn place_sent(relation: Relation, sending: Sending) -> Placement {
     let mut origins = Origins::to_link(MAX_LINKS);
-    origins.add(&span(1), &Facts::default());
+    origins.add(&span(1));
     relation.place(Situation {
         origins: &origins,
         ambient: &span(0),
@@ -261,7 +261,7 @@ fn limits_are_for_continue_alone() {
 fn failed_attempts_are_linked_after_the_origins_where_there_is_room() {
     let place = |relation: Relation, max_links| {
         let mut origins = Origins::to_link(max_links);
-        origins.add(&span(1), &Facts::default());
+        origins.add(&span(1));
         let placement = relation.place(Situation {
             origins: &origins,
             ambient: &span(9),

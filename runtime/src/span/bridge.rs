@@ -15,10 +15,10 @@ use tracing::level_filters::{LevelFilter, STATIC_MAX_LEVEL};
 use tracing::{Span, Value};
 use tracing_opentelemetry::{OpenTelemetrySpanExt, SetParentError};
 
-use super::current::copied_baggage;
 use super::listener::Listener;
-use super::ways::{self, Way};
-use super::{ActiveSpan, Draft, Lineage, otel};
+use super::ways::Way;
+use super::{ActiveSpan, Attach, Draft, Inside, Lineage, Maker, Site, otel};
+use crate::carrier::copied;
 use crate::propagation::keep_random_flag;
 use crate::relation::same_span;
 
@@ -35,27 +35,22 @@ pub(super) enum Undecided {
     NotFound { builder: SpanBuilder, fields: Vec<KeyValue>, parent: Context, root: bool },
 }
 
-pub(super) struct Decided {
-    pub(super) own: Option<Context>,
-    pub(super) attach: Option<Context>,
-    pub(super) ends_here: bool,
-    pub(super) way: Way,
+/// Who makes a span for this site.
+pub(super) fn maker(site: &Site) -> Maker {
+    if is_enabled(site.callsite) {
+        Maker::Tracing
+    } else if Listener::here().is_a_layer() {
+        // Filtered out on purpose.
+        Maker::Nobody(Way::FilteredOut)
+    } else {
+        otel::maker()
+    }
 }
 
-/// Makes the span of `draft`, through `tracing` if it is wanted there.
+/// Makes the span of `draft` through `tracing`.
 pub(super) fn start(mut draft: Draft<'_>, active: &mut ActiveSpan) {
-    if !is_enabled(draft.site.callsite) {
-        if Listener::here().is_a_layer() {
-            // Filtered out on purpose.
-            ways::note(Way::FilteredOut, None);
-            active.attach = Some(draft.parent);
-        } else {
-            otel::start(draft, active);
-        }
-        return;
-    }
     let span = make(&mut draft);
-    active.undecided = Some(match span.set_parent(draft.parent.clone()) {
+    let undecided = match span.set_parent(draft.parent.clone()) {
         Ok(()) | Err(SetParentError::AlreadyStarted) => {
             for Link { span_context, attributes, .. } in draft.links {
                 span.add_link_with_attributes(span_context, attributes);
@@ -81,7 +76,8 @@ pub(super) fn start(mut draft: Draft<'_>, active: &mut ActiveSpan) {
                 parent: draft.parent,
             }
         }
-    });
+    };
+    active.undecided = Some(Box::new(undecided));
     active.change(|inside| inside.tracing = span);
 }
 
@@ -146,8 +142,8 @@ fn kind_as_str(kind: &SpanKind) -> &'static str {
 }
 
 impl Undecided {
-    /// Called inside `span` when it is entered for the first time; `before` was current outside.
-    pub(super) fn decide(self, span: &Span, before: &SpanContext) -> Decided {
+    /// Called inside the span when it is entered for the first time; `before` was current outside.
+    pub(super) fn decide(self, inside: &mut Inside, before: &SpanContext) -> Way {
         let entering_made_it_current = Context::map_current(|current| {
             let current = current.span();
             let now = current.span_context();
@@ -155,45 +151,51 @@ impl Undecided {
         });
         match self {
             Self::Answered { passes_through } => {
-                let own =
-                    if entering_made_it_current { Context::current() } else { span.context() };
-                let is_made = own.span().span_context().is_valid()
-                    // A tracer that makes none hands the parent on.
-                    && !same_span(own.span().span_context(), passes_through.span().span_context());
-                if is_made {
-                    BRIDGE_HAS_ANSWERED.set(true);
-                    let kept = keep_random_flag(&own, &passes_through);
-                    // It has to be attached where the bridge runs without context activation, and
-                    // where something is kept beside it.
-                    let is_attached = entering_made_it_current && kept.is_none();
-                    let own = kept.unwrap_or(own);
-                    let attach = (!is_attached).then(|| own.clone());
-                    Decided { own: Some(own), attach, ends_here: false, way: Way::Layer }
+                let own = if entering_made_it_current {
+                    Context::current()
                 } else {
-                    // Hidden by a per-layer filter, unless the layer can make none at all.
-                    let way = match Listener::here() {
-                        Listener::LayerWithoutTracer => Way::WithoutTracer,
-                        _ => Way::FilteredOut,
-                    };
-                    Decided { own: None, attach: Some(passes_through), ends_here: false, way }
-                }
+                    inside.tracing.context()
+                };
+                answered(own, passes_through, entering_made_it_current, inside)
             }
             Self::NotFound { builder, parent, root, .. } if entering_made_it_current => {
-                behind_reload(builder, &parent, root)
+                behind_reload(builder, &parent, root, inside)
             }
             Self::NotFound { mut builder, fields, parent, .. } => {
                 // `tracing` has them for its log lines; nobody carries them to this span.
                 builder.attributes.get_or_insert_default().extend(fields);
-                let made = otel::build(builder, parent);
-                Decided { own: made.own, attach: made.attach, ends_here: true, way: made.way }
+                otel::build(builder, parent, inside)
             }
         }
     }
 }
 
+/// A bridge has answered: it has made the span, unless a per-layer filter hides that from it.
+fn answered(own: Context, passes_through: Context, is_current: bool, inside: &mut Inside) -> Way {
+    let is_made = own.span().span_context().is_valid()
+        // A tracer that makes none hands the parent on.
+        && !same_span(own.span().span_context(), passes_through.span().span_context());
+    if !is_made {
+        inside.attach = Attach::Other(passes_through);
+        // Hidden, unless the layer can make none at all.
+        return match Listener::here() {
+            Listener::LayerWithoutTracer => Way::WithoutTracer,
+            _ => Way::FilteredOut,
+        };
+    }
+    BRIDGE_HAS_ANSWERED.set(true);
+    let kept = keep_random_flag(&own, &passes_through);
+    // It has to be attached where the bridge runs without context activation, and where something is
+    // kept beside it.
+    let is_attached = is_current && kept.is_none();
+    inside.attach = if is_attached { Attach::Nothing } else { Attach::Own };
+    inside.own = Some(kept.unwrap_or(own));
+    Way::Layer
+}
+
 /// A bridge behind a `reload` layer has made the span, with the right parent; it can be reached
 /// only through the context that it made current.
-fn behind_reload(builder: SpanBuilder, parent: &Context, root: bool) -> Decided {
+fn behind_reload(builder: SpanBuilder, parent: &Context, root: bool, inside: &mut Inside) -> Way {
     let own = Context::current();
     for Link { span_context, attributes, .. } in builder.links.unwrap_or_default() {
         own.span().add_link(span_context, attributes);
@@ -202,9 +204,11 @@ fn behind_reload(builder: SpanBuilder, parent: &Context, root: bool) -> Decided 
     // A `tracing` root begins with an empty context: the baggage has to be put back.
     let lost_baggage = root && !parent.baggage().is_empty();
     let attach = if lost_baggage {
-        Some(own.with_baggage(copied_baggage(parent)))
+        Some(own.with_baggage(copied(parent.baggage())))
     } else {
         keep_random_flag(&own, parent)
     };
-    Decided { own: Some(own), attach, ends_here: false, way: Way::LayerOutOfReach }
+    inside.attach = attach.map_or(Attach::Nothing, Attach::Other);
+    inside.own = Some(own);
+    Way::LayerOutOfReach
 }

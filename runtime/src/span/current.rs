@@ -2,13 +2,14 @@
 
 use std::cell::Cell;
 
-use opentelemetry::baggage::{Baggage, BaggageExt};
+use opentelemetry::baggage::BaggageExt;
 #[cfg(feature = "tracing")]
 use opentelemetry::trace::SpanContext;
 use opentelemetry::trace::{SpanId, TraceContextExt};
 use opentelemetry::{Context, ContextGuard};
 
 use crate::TraceContext;
+use crate::carrier::copied;
 #[cfg(feature = "tracing")]
 use crate::relation::same_span;
 
@@ -26,19 +27,26 @@ thread_local! {
 }
 
 /// Makes `context` the current one and remembers that it was us.
-pub(super) fn attach(context: &Context) -> (ContextGuard, AttachedGuard) {
-    let span = context.span().span_context().span_id();
-    let before = ATTACHED.replace(Some(Attached { span, within: current_tracing_span() }));
-    (context.clone().attach(), AttachedGuard { before })
+pub(super) fn attach(context: &Context) -> AttachedGuard {
+    // Without a subscriber nothing is ever nearer.
+    let before = a_subscriber_was_set().then(|| {
+        let span = context.span().span_context().span_id();
+        ATTACHED.replace(Some(Attached { span, within: current_tracing_span() }))
+    });
+    AttachedGuard { _context: context.clone().attach(), before }
 }
 
 pub(super) struct AttachedGuard {
-    before: Option<Attached>,
+    _context: ContextGuard,
+    /// What was attached before, where that was asked.
+    before: Option<Option<Attached>>,
 }
 
 impl Drop for AttachedGuard {
     fn drop(&mut self) {
-        ATTACHED.set(self.before);
+        if let Some(before) = self.before {
+            ATTACHED.set(before);
+        }
     }
 }
 
@@ -89,15 +97,14 @@ pub(crate) fn without_its_span(context: &Context) -> Context {
     if context.baggage().is_empty() {
         return Context::new();
     }
-    Context::new().with_baggage(copied_baggage(context))
-}
-
-pub(super) fn copied_baggage(context: &Context) -> Baggage {
-    context.baggage().iter().map(|(key, value)| (key.clone(), value.clone())).collect()
+    Context::new().with_baggage(copied(context.baggage()))
 }
 
 /// The context of `tracing`'s current span, where that is nearer than OpenTelemetry's current one.
 fn nearer(current: &Context) -> Option<Context> {
+    if !a_subscriber_was_set() {
+        return None;
+    }
     let span = current.span().span_context().span_id();
     let may_be_nearer = match ATTACHED.get().filter(|attached| attached.span == span) {
         Some(attached) => attached.within != current_tracing_span(),
@@ -107,10 +114,17 @@ fn nearer(current: &Context) -> Option<Context> {
 }
 
 #[cfg(feature = "tracing")]
+fn a_subscriber_was_set() -> bool {
+    tracing::dispatcher::has_been_set()
+}
+
+#[cfg(not(feature = "tracing"))]
+fn a_subscriber_was_set() -> bool {
+    false
+}
+
+#[cfg(feature = "tracing")]
 fn current_tracing_span() -> Option<u64> {
-    if !tracing::dispatcher::has_been_set() {
-        return None;
-    }
     tracing::dispatcher::get_default(|it| it.current_span().id().map(tracing::Id::into_u64))
 }
 

@@ -1,15 +1,31 @@
 //! The span whose code runs on this thread: what [`record`] fills in, and what [`running`](super::running)
 //! is asked about.
 
-use std::cell::RefCell;
+use std::cell::Cell;
+use std::thread::LocalKey;
 
 use opentelemetry::Context;
 use opentelemetry::trace::TraceContextExt;
 
 use super::{FieldValue, Running, Value};
 
+type Place = Cell<Option<Box<Inside>>>;
+
 thread_local! {
-    static INNERMOST: RefCell<Option<Box<Inside>>> = const { RefCell::new(None) };
+    static INNERMOST: Place = const { Cell::new(None) };
+    /// One that is of no use any more, for the next span: an allocation less for each.
+    static SPARE: Place = const { Cell::new(None) };
+}
+
+/// Looks at what is in a place of this thread; where the thread's storage is gone already, nothing is.
+fn look<T>(place: &'static LocalKey<Place>, look: impl FnOnce(Option<&Inside>) -> T) -> Option<T> {
+    let looked = place.try_with(|place| {
+        let taken = place.take();
+        let answer = look(taken.as_deref());
+        place.set(taken);
+        answer
+    });
+    looked.ok()
 }
 
 /// Records a field of the handler, the producer or the task that runs here, also from within other
@@ -38,9 +54,8 @@ thread_local! {
 /// # }
 /// ```
 pub fn record(field: &'static str, value: impl Value) {
-    // Where the thread's storage is gone already, nothing runs here.
-    let innermost = INNERMOST.try_with(|innermost| {
-        innermost.borrow().as_ref().map(|inside| Recorder {
+    let recorder = look(&INNERMOST, |innermost| {
+        innermost.map(|inside| Recorder {
             #[cfg(feature = "tracing")]
             tracing: inside.tracing.clone(),
             own: inside.own.clone(),
@@ -48,8 +63,8 @@ pub fn record(field: &'static str, value: impl Value) {
             bridged: !inside.ends_here,
         })
     });
-    if let Ok(Some(recorder)) = innermost {
-        // Nothing is borrowed any more: a value's `Display` may run a handler.
+    if let Some(recorder) = recorder.flatten() {
+        // It is back in its place: a value's `Display` may run a handler.
         recorder.record(field, &value.as_field());
     }
 }
@@ -89,6 +104,7 @@ pub(super) struct Inside {
     pub(super) tracing: tracing::Span,
     /// The span itself; none where none is made.
     pub(super) own: Option<Context>,
+    pub(super) attach: Attach,
     /// Whether it is ours to end, and to record on, or does so when `tracing`'s does.
     pub(super) ends_here: bool,
     pub(super) started_by: Running,
@@ -96,27 +112,51 @@ pub(super) struct Inside {
     around: Option<Box<Inside>>,
 }
 
+/// What is attached where the span is entered.
+pub(super) enum Attach {
+    /// Entering it is enough.
+    Nothing,
+    Own,
+    /// What passes through, or holds more than the span's own context.
+    Other(Context),
+}
+
 impl Inside {
-    pub(super) fn new() -> Self {
-        Self {
-            #[cfg(feature = "tracing")]
-            tracing: tracing::Span::none(),
-            own: None,
-            ends_here: false,
-            started_by: Running::default(),
-            around: None,
+    const NONE: Self = Self {
+        #[cfg(feature = "tracing")]
+        tracing: tracing::Span::none(),
+        own: None,
+        attach: Attach::Nothing,
+        ends_here: false,
+        started_by: Running::Unchanged,
+        around: None,
+    };
+
+    pub(super) fn new() -> Box<Self> {
+        let spare = SPARE.try_with(Cell::take).ok().flatten();
+        spare.unwrap_or_else(|| Box::new(Self::NONE))
+    }
+
+    /// Drops all that it holds, and keeps it for the next span.
+    pub(super) fn retire(mut self: Box<Self>) {
+        *self = Self::NONE;
+        let _ = SPARE.try_with(|spare| spare.set(Some(self)));
+    }
+
+    pub(super) fn to_be_attached(&self) -> Option<&Context> {
+        match &self.attach {
+            Attach::Nothing => None,
+            Attach::Own => self.own.as_ref(),
+            Attach::Other(context) => Some(context),
         }
     }
 
     /// Asks the innermost span here, then what is around it, until one answers.
     pub(super) fn ask<T>(question: impl Fn(&Self) -> Option<T>) -> Option<T> {
-        // Where the thread's storage is gone already, nothing runs here.
-        let answer = INNERMOST.try_with(|innermost| {
-            let innermost = innermost.borrow();
-            std::iter::successors(innermost.as_deref(), |inside| inside.around.as_deref())
-                .find_map(question)
+        let answer = look(&INNERMOST, |innermost| {
+            std::iter::successors(innermost, |inside| inside.around.as_deref()).find_map(question)
         });
-        answer.ok().flatten()
+        answer.flatten()
     }
 }
 
@@ -136,7 +176,6 @@ impl<'s> InsideGuard<'s> {
         Self { place, is_innermost: false }
     }
 
-    #[cfg(feature = "tracing")]
     pub(super) fn inside(&mut self) -> Option<&mut Inside> {
         self.place.as_deref_mut()
     }
@@ -145,10 +184,9 @@ impl<'s> InsideGuard<'s> {
     pub(super) fn become_innermost(&mut self) {
         let place = &mut *self.place;
         let moved = INNERMOST.try_with(|innermost| {
-            let mut innermost = innermost.borrow_mut();
             if let Some(mut inside) = place.take() {
                 inside.around = innermost.take();
-                *innermost = Some(inside);
+                innermost.set(Some(inside));
             }
         });
         // Where the thread's storage is gone already, it stays where it is.
@@ -161,10 +199,9 @@ impl Drop for InsideGuard<'_> {
         if self.is_innermost {
             let place = &mut *self.place;
             let _ = INNERMOST.try_with(|innermost| {
-                let mut innermost = innermost.borrow_mut();
                 *place = innermost.take();
                 if let Some(inside) = place {
-                    *innermost = inside.around.take();
+                    innermost.set(inside.around.take());
                 }
             });
         }

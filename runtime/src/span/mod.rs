@@ -20,7 +20,7 @@ use std::cell::Cell;
 use std::fmt;
 
 use opentelemetry::trace::{Link, SpanKind, Status, TraceContextExt};
-use opentelemetry::{Context, ContextGuard, KeyValue};
+use opentelemetry::{Context, KeyValue};
 
 #[cfg(feature = "tracing")]
 use current::current_span_context;
@@ -29,7 +29,7 @@ pub(crate) use field::Plain;
 pub use field::{FieldValue, Value, debug, display, empty, value};
 pub use future::Run;
 pub use inside::record;
-use inside::{Inside, InsideGuard};
+use inside::{Attach, Inside, InsideGuard};
 pub(crate) use listener::Listener;
 pub(crate) use otel::a_provider_is_installed;
 pub(crate) use running::{
@@ -78,21 +78,25 @@ pub(crate) enum Lineage {
 
 impl Draft<'_> {
     /// Makes the span, unless it is switched off or telemetry is suppressed here.
-    pub(crate) fn start(mut self) -> ActiveSpan {
-        let mut active = ActiveSpan::passing_through(None);
-        if Context::is_current_telemetry_suppressed() {
+    pub(crate) fn start(self) -> ActiveSpan {
+        let maker = Maker::of(&self.site, self.enabled);
+        self.start_by(maker)
+    }
+
+    /// The same where it is known already who makes it.
+    pub(crate) fn start_by(mut self, maker: Maker) -> ActiveSpan {
+        if let Maker::Nobody(Way::Suppressed) = maker {
             ways::note(Way::Suppressed, None);
-            return active;
+            return ActiveSpan::passing_through(None);
         }
-        let running = std::mem::take(&mut self.running);
-        active.change(|inside| inside.started_by = running);
+        let mut active = ActiveSpan::unmade(std::mem::take(&mut self.running));
         #[cfg(feature = "metrics")]
         {
             active.measured = self.measured.take();
         }
-        if !self.enabled {
-            ways::note(Way::SwitchedOff, None);
-            active.attach = Some(self.parent);
+        if let Maker::Nobody(way) = maker {
+            ways::note(way, None);
+            active.attach(Attach::Other(self.parent));
             return active;
         }
         #[cfg(feature = "tracing")]
@@ -102,11 +106,14 @@ impl Draft<'_> {
         // A key that is set twice is exported twice: where a user's field has the name of one of
         // ours, the user's alone is set.
         let fields = self.fields;
-        self.attributes.retain(|ours| fields.iter().all(|(name, _)| *name != ours.key.as_str()));
-        #[cfg(feature = "tracing")]
-        bridge::start(self, &mut active);
-        #[cfg(not(feature = "tracing"))]
-        otel::start(self, &mut active);
+        if !fields.is_empty() {
+            self.attributes.retain(|ours| fields.iter().all(|(name, _)| *name != ours.key.as_str()));
+        }
+        match maker {
+            #[cfg(feature = "tracing")]
+            Maker::Tracing => bridge::start(self, &mut active),
+            _ => otel::start(self, &mut active),
+        }
         active
     }
 
@@ -114,6 +121,38 @@ impl Draft<'_> {
     fn take_field_attributes(&mut self) -> Vec<KeyValue> {
         let fields = std::mem::take(&mut self.fields);
         fields.iter().filter_map(|(name, value)| value.to_attribute(name)).collect()
+    }
+}
+
+/// Who makes a span here: asked before the span is described, for where nobody does that is for nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Maker {
+    /// Why there is to be none.
+    Nobody(Way),
+    /// OpenTelemetry's API.
+    Api,
+    /// `tracing`, or the API where it turns out that no bridge listens.
+    #[cfg(feature = "tracing")]
+    Tracing,
+}
+
+impl Maker {
+    /// Of a span for this site, which its user wants or has switched off.
+    pub(crate) fn of(site: &Site, is_wanted: bool) -> Self {
+        if Context::is_current_telemetry_suppressed() {
+            return Self::Nobody(Way::Suppressed);
+        }
+        if !is_wanted {
+            return Self::Nobody(Way::SwitchedOff);
+        }
+        #[cfg(feature = "tracing")]
+        return bridge::maker(site);
+        #[cfg(not(feature = "tracing"))]
+        otel::maker()
+    }
+
+    pub(crate) fn is_somebody(self) -> bool {
+        !matches!(self, Self::Nobody(_))
     }
 }
 
@@ -137,12 +176,10 @@ pub struct ActiveSpan {
     inside: Option<Box<Inside>>,
     /// What is left to find out when the span is entered for the first time.
     #[cfg(feature = "tracing")]
-    undecided: Option<bridge::Undecided>,
+    undecided: Option<Box<bridge::Undecided>>,
     /// The event that tells of a failure.
     #[cfg(feature = "tracing")]
     tells_failure: Option<&'static tracing::callsite::DefaultCallsite>,
-    /// What is attached inside it; none where entering it is enough.
-    attach: Option<Context>,
     panicked: Cell<bool>,
     finished: bool,
     #[cfg(feature = "metrics")]
@@ -152,20 +189,30 @@ pub struct ActiveSpan {
 /// While it lives, the span is the current one.
 struct Entered<'s> {
     // Fields are dropped in this order: what was attached last goes first.
-    _attached: Option<(ContextGuard, current::AttachedGuard)>,
+    _attached: Option<current::AttachedGuard>,
     _inside: InsideGuard<'s>,
 }
 
 impl ActiveSpan {
     /// No span of its own: the work inside sees `context`.
     pub(crate) fn passing_through(context: Option<Context>) -> Self {
+        let mut active = Self::unmade(Running::Unchanged);
+        if let Some(context) = context {
+            active.attach(Attach::Other(context));
+        }
+        active
+    }
+
+    /// What runs inside is a handler's work, whose span somebody else has made.
+    pub(crate) fn unmade(running: Running) -> Self {
+        let mut inside = Inside::new();
+        inside.started_by = running;
         Self {
-            inside: Some(Box::new(Inside::new())),
+            inside: Some(inside),
             #[cfg(feature = "tracing")]
             undecided: None,
             #[cfg(feature = "tracing")]
             tells_failure: None,
-            attach: context,
             panicked: Cell::new(false),
             finished: false,
             #[cfg(feature = "metrics")]
@@ -173,11 +220,8 @@ impl ActiveSpan {
         }
     }
 
-    /// What runs inside is a handler's work, whose span somebody else has made.
-    pub(crate) fn unmade(running: Running) -> Self {
-        let mut unmade = Self::passing_through(None);
-        unmade.change(|inside| inside.started_by = running);
-        unmade
+    fn attach(&mut self, attach: Attach) {
+        self.change(|inside| inside.attach = attach);
     }
 
     /// Runs a future inside the span and gives back what it returns.
@@ -239,15 +283,15 @@ impl ActiveSpan {
         #[cfg(feature = "tracing")]
         let undecided = self.undecided.take().map(|it| (it, current_span_context()));
         let mut entered = InsideGuard::enter(&mut self.inside);
-        #[cfg(feature = "tracing")]
-        if let (Some((undecided, before)), Some(inside)) = (undecided, entered.inside()) {
-            let decided = undecided.decide(&inside.tracing, &before);
-            inside.own = decided.own;
-            inside.ends_here = decided.ends_here;
-            self.attach = decided.attach;
-            ways::note(decided.way, inside.own.as_ref());
+        let mut attached = None;
+        if let Some(inside) = entered.inside() {
+            #[cfg(feature = "tracing")]
+            if let Some((undecided, before)) = undecided {
+                let way = undecided.decide(inside, &before);
+                ways::note(way, inside.own.as_ref());
+            }
+            attached = inside.to_be_attached().map(current::attach);
         }
-        let attached = self.attach.as_ref().map(current::attach);
         entered.become_innermost();
         (Entered { _attached: attached, _inside: entered }, &self.panicked)
     }
@@ -265,7 +309,9 @@ impl ActiveSpan {
     /// The context that the work inside sees: the span's own, or what passes through.
     pub(crate) fn context(&mut self) -> Context {
         self.decide();
-        self.own().or(self.attach.as_ref()).cloned().unwrap_or_else(current_context)
+        let inside = self.inside.as_deref();
+        let own = inside.and_then(|inside| inside.own.as_ref().or(inside.to_be_attached()));
+        own.cloned().unwrap_or_else(current_context)
     }
 
     /// The span's own context; none where no span is made.
@@ -304,17 +350,21 @@ impl ActiveSpan {
         if let Some(measured) = self.measured.take() {
             measured.record(failure.as_ref().map(|failure| &failure.error_type), is_retried);
         }
-        let Some(inside) = &mut self.inside else { return };
-        let Some(own) = inside.own.take() else { return };
-        let span = own.span();
-        span.set_attributes(attributes);
-        if let Some(failure) = failure {
-            span.set_attribute(KeyValue::new(key::ERROR_TYPE, failure.error_type));
-            span.set_status(Status::error(failure.description));
+        let Some(mut inside) = self.inside.take() else { return };
+        if let Some(own) = inside.own.take() {
+            let span = own.span();
+            if !attributes.is_empty() {
+                span.set_attributes(attributes);
+            }
+            if let Some(failure) = failure {
+                span.set_attribute(KeyValue::new(key::ERROR_TYPE, failure.error_type));
+                span.set_status(Status::error(failure.description));
+            }
+            if inside.ends_here {
+                span.end();
+            }
         }
-        if inside.ends_here {
-            span.end();
-        }
+        inside.retire();
     }
 }
 

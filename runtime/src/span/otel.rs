@@ -1,5 +1,8 @@
 //! The span made with OpenTelemetry's own API: where no bridge listens to `tracing`.
 
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use opentelemetry::trace::{
     Span, SpanBuilder, SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState,
     Tracer,
@@ -7,22 +10,34 @@ use opentelemetry::trace::{
 use opentelemetry::{Context, global};
 
 use super::ways::{self, Way};
-use super::{ActiveSpan, Draft};
+use super::{ActiveSpan, Attach, Draft, Inside, Maker};
 use crate::propagation::keep_random_flag;
 use crate::relation::same_span;
 use crate::semconv;
 
-/// A span that the API made, or what passes through where it made none.
-pub(super) struct Made {
-    pub(super) own: Option<Context>,
-    pub(super) attach: Option<Context>,
-    pub(super) way: Way,
+/// Whether a tracer made a span when last asked: then the next one is described without asking first. It
+/// only saves work: what is made shows each time.
+static LAST_WAS_MADE: AtomicBool = AtomicBool::new(false);
+
+/// Who makes a span where `tracing` does not.
+pub(super) fn maker() -> Maker {
+    #[cfg(feature = "testing")]
+    if capture::tracer().is_some() {
+        return Maker::Api;
+    }
+    if LAST_WAS_MADE.load(Ordering::Relaxed) || a_provider_is_installed() {
+        Maker::Api
+    } else {
+        Maker::Nobody(Way::WithoutProvider)
+    }
 }
 
 /// Makes the span of `draft`.
 pub(super) fn start(mut draft: Draft<'_>, active: &mut ActiveSpan) {
     let mut attributes = std::mem::take(&mut draft.attributes);
-    attributes.extend(draft.take_field_attributes());
+    if !draft.fields.is_empty() {
+        attributes.extend(draft.take_field_attributes());
+    }
     let builder = SpanBuilder {
         span_kind: Some(draft.kind),
         name: draft.name,
@@ -30,43 +45,54 @@ pub(super) fn start(mut draft: Draft<'_>, active: &mut ActiveSpan) {
         links: Some(draft.links),
         ..SpanBuilder::default()
     };
-    let made = build(builder, draft.parent);
-    ways::note(made.way, made.own.as_ref());
-    active.attach = made.attach;
     active.change(|inside| {
-        inside.own = made.own;
-        inside.ends_here = true;
+        let way = build(builder, draft.parent, inside);
+        ways::note(way, inside.own.as_ref());
     });
 }
 
-pub(super) fn build(builder: SpanBuilder, parent: Context) -> Made {
+/// Makes a span, or lets its parent pass through.
+pub(super) fn build(builder: SpanBuilder, parent: Context, inside: &mut Inside) -> Way {
     #[cfg(feature = "testing")]
     if let Some(tracer) = capture::tracer() {
-        return placed(tracer.build_with_context(builder, &parent), parent);
+        return place(tracer.build_with_context(builder, &parent), parent, inside);
     }
     let tracer = global::tracer_with_scope(semconv::scope());
-    placed(tracer.build_with_context(builder, &parent), parent)
+    let way = place(tracer.build_with_context(builder, &parent), parent, inside);
+    let is_made = way == Way::Api;
+    // Written only where it changes: else threads would wait for one another.
+    if LAST_WAS_MADE.load(Ordering::Relaxed) != is_made {
+        LAST_WAS_MADE.store(is_made, Ordering::Relaxed);
+    }
+    way
 }
 
 /// A tracer that does nothing answers with the parent's span or with none: then there is no span
 /// and the context passes through.
-fn placed<S: Span + Send + Sync + 'static>(span: S, parent: Context) -> Made {
+fn place<S>(span: S, parent: Context, inside: &mut Inside) -> Way
+where
+    S: Span + Send + Sync + 'static,
+{
     let made = span.span_context();
     if !made.is_valid() || same_span(made, parent.span().span_context()) {
-        return Made { own: None, attach: Some(parent), way: Way::WithoutProvider };
+        inside.attach = Attach::Other(parent);
+        return Way::WithoutProvider;
     }
     let own = parent.with_span(span);
     let own = keep_random_flag(&own, &parent).unwrap_or(own);
-    Made { own: Some(own.clone()), attach: Some(own), way: Way::Api }
+    inside.own = Some(own);
+    inside.attach = Attach::Own;
+    inside.ends_here = true;
+    Way::Api
 }
 
 /// Whether a provider is installed that makes spans, as far as it can be told without making one.
 pub(crate) fn a_provider_is_installed() -> bool {
-    let parent = SuppressedParent::new();
+    static PARENT: LazyLock<SuppressedParent> = LazyLock::new(SuppressedParent::new);
     let tracer = global::tracer_with_scope(semconv::scope());
-    let span =
-        tracer.build_with_context(SpanBuilder::from_name("throughline probe"), &parent.context);
-    !parent.is_handed_on(span.span_context())
+    let builder = SpanBuilder::from_name("throughline probe");
+    let span = tracer.build_with_context(builder, &PARENT.context);
+    !PARENT.is_handed_on(span.span_context())
 }
 
 /// A parent that tells tracers apart and exports nothing, for telemetry is suppressed under it: the

@@ -1,6 +1,6 @@
 //! In which way each span was made, or why it was not: counted, and the last few in their order.
 //!
-//! A fixed number of counters, which nobody waits for: what they cost is two writes for each span.
+//! A fixed number of counters, which nobody waits for.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -8,6 +8,7 @@ use opentelemetry::Context;
 use opentelemetry::trace::TraceContextExt;
 
 use crate::fault::Fault;
+use crate::tally::Tally;
 
 /// What became of a span that was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,8 +61,7 @@ impl Way {
 }
 
 /// By way, and whether the span was sampled.
-static COUNTS: [[AtomicUsize; 2]; Way::ALL.len()] =
-    [const { [AtomicUsize::new(0), AtomicUsize::new(0)] }; Way::ALL.len()];
+static COUNTS: Tally<{ 2 * Way::ALL.len() }> = Tally::new();
 
 /// A byte for each of the last spans, the last one lowest; 0 is none.
 static LAST: AtomicUsize = AtomicUsize::new(0);
@@ -70,14 +70,22 @@ const SAMPLED: u8 = 0x80;
 /// Takes note of one span. The first that shows a fault tells the log of it.
 pub(super) fn note(way: Way, made: Option<&Context>) {
     let sampled = made.is_some_and(|made| made.span().span_context().is_sampled());
-    COUNTS[way as usize][usize::from(sampled)].fetch_add(1, Ordering::Relaxed);
+    COUNTS.add(counter(way, sampled), 1);
     let entry = (way as u8 + 1) | if sampled { SAMPLED } else { 0 };
     // Of two spans that start at once one may be missing here; the counts have both.
-    let last = LAST.load(Ordering::Relaxed);
-    LAST.store((last << u8::BITS) | usize::from(entry), Ordering::Relaxed);
+    let before = LAST.load(Ordering::Relaxed);
+    let last = (before << u8::BITS) | usize::from(entry);
+    // Written only where it changes: else threads would wait for one another.
+    if last != before {
+        LAST.store(last, Ordering::Relaxed);
+    }
     if let Some(fault) = way.fault() {
         fault.tell();
     }
+}
+
+fn counter(way: Way, sampled: bool) -> usize {
+    2 * way as usize + usize::from(sampled)
 }
 
 /// What has been noted until now.
@@ -90,12 +98,12 @@ pub(crate) struct Noted {
 
 impl Noted {
     pub(crate) fn until_now() -> Self {
-        let load = |count: &AtomicUsize| count.load(Ordering::Relaxed);
-        let last = load(&LAST).to_le_bytes().into_iter().filter_map(|entry| {
+        let last = LAST.load(Ordering::Relaxed).to_le_bytes().into_iter().filter_map(|entry| {
             let way = Way::ALL.get(usize::from((entry & !SAMPLED).checked_sub(1)?))?;
             Some((*way, entry & SAMPLED != 0))
         });
-        Self { counts: COUNTS.each_ref().map(|way| way.each_ref().map(load)), last: last.collect() }
+        let count = |way: Way| [false, true].map(|sampled| COUNTS.sum(counter(way, sampled)));
+        Self { counts: Way::ALL.map(count), last: last.collect() }
     }
 
     /// How many spans went this way.

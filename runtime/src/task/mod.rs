@@ -292,7 +292,7 @@ fn link(placement: TaskPlacement, caller: &Context) -> Option<Link> {
 
 fn parent(placement: TaskPlacement, caller: &Context) -> Context {
     if placement.caller == Caller::Parent {
-        return hops::continued(caller, placement.hops);
+        return hops::continued(caller.clone(), placement.hops);
     }
     if placement.keeps_baggage { without_its_span(caller) } else { Context::new() }
 }

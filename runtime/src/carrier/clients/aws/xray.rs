@@ -17,7 +17,7 @@ pub(super) fn traceparent(header: &str) -> Option<String> {
     let parent = part("Parent")?;
     let sampled = u8::from(part("Sampled") == Some("1"));
     let traceparent = format!("00-{time}{unique}-{parent}-0{sampled}");
-    traceparent::parse(&traceparent).is_some().then_some(traceparent)
+    traceparent::parse(traceparent.as_bytes()).is_some().then_some(traceparent)
 }
 
 #[cfg(test)]
