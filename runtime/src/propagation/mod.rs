@@ -17,8 +17,9 @@
 //!   with two values.
 //! - Every key of `tracestate` that the document allows is carried, also those that OpenTelemetry's
 //!   `TraceState` refuses: they stay in the context beside it, and are sent on in their place.
-//! - A `tracestate` that is not valid in every part is discarded as a whole: more than 32 members, a key
-//!   that is there twice, an empty value, a letter that is not allowed. An empty one is never sent.
+//! - A `tracestate` that is not valid in every part is discarded as a whole: more than 32 members, an empty
+//!   value, a letter that is not allowed. Of a key that is there twice the first member is carried. An empty
+//!   list is never sent.
 //! - Headers that are there several times are read as one list.
 //! - A value of `baggage` may hold equals signs; what is no UTF-8 behind its escapes is told by U+FFFD; a
 //!   list that is too long is read as far as the limits go; `%` is escaped; nothing is sent that the

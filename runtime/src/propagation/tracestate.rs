@@ -14,22 +14,21 @@ pub(crate) struct Parsed {
 }
 
 /// Reads a list; a header that is there several times is one list, joined by commas. A list that is
-/// not valid in every part counts as none.
+/// not valid in every part counts as none. That a key is there once is the sender's duty and costs the
+/// others nothing: its first member counts, which was written last.
 pub(crate) fn parse(list: &str) -> Parsed {
     let mut members: Vec<(&str, &str)> = Vec::new();
-    for member in list.split(',') {
-        let member = member.trim_matches([' ', '\t']);
-        // Two headers that are joined, or an empty one.
-        if member.is_empty() {
-            continue;
-        }
+    // Two headers that are joined, or an empty one, make empty members.
+    let given = list.split(',').map(|member| member.trim_matches([' ', '\t']));
+    for (count, member) in given.filter(|member| !member.is_empty()).enumerate() {
         let member = member.split_once('=').filter(|(key, value)| is_key(key) && is_value(value));
         let Some((key, value)) = member else { return Parsed::default() };
-        let is_known = members.iter().any(|(known, _)| *known == key);
-        if is_known || members.len() == MAX_MEMBERS {
+        if count == MAX_MEMBERS {
             return Parsed::default();
         }
-        members.push((key, value));
+        if !members.iter().any(|(known, _)| *known == key) {
+            members.push((key, value));
+        }
     }
     if let Ok(held) = TraceState::from_key_value(members.iter().copied()) {
         return Parsed { held, in_full: None };
@@ -115,6 +114,15 @@ mod tests {
     }
 
     #[test]
+    fn of_a_key_that_is_there_twice_the_first_counts() {
+        assert_eq!(comes_through("foo=1,bar=2,foo=1,foo=3"), "foo=1,bar=2");
+        assert_eq!(comes_through("a@b@c=1,foo=1,a@b@c=2"), "a@b@c=1,foo=1");
+        let full = format!("foo=1{}", ",foo=1".repeat(31));
+        assert_eq!(comes_through(&full), "foo=1");
+        assert_eq!(comes_through(&format!("{full},foo=1")), "", "one more than there may be");
+    }
+
+    #[test]
     fn a_list_that_is_wrong_in_one_part_counts_as_none() {
         let many: Vec<_> = (0..33).map(|n| format!("k{n}={n}")).collect();
         for list in [
@@ -126,8 +134,6 @@ mod tests {
             "foo.bar=1",
             "@foo=1",
             "foo=bar=baz",
-            "foo=1,foo=1",
-            "foo=1,foo=2",
             "foo=\u{e9}",
             "foo=a\tb",
             &format!("{}=1", "k".repeat(257)),
