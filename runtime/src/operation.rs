@@ -91,7 +91,7 @@ pub(crate) fn links_to<'o>(
     all: &'o Agreement<'_>,
     operation_type: &'o str,
     at_most: usize,
-) -> impl Iterator<Item = Link> + use<'o> {
+) -> impl ExactSizeIterator<Item = Link> + use<'o> {
     let link = move |origin: &Origin<'_>| {
         let mut attributes = match origin.facts() {
             Some(facts) => facts.attributes_where_differing(all, operation_type),
@@ -110,9 +110,9 @@ pub(crate) fn link_with_role(to: &SpanContext, role: &'static str) -> Link {
     Link::new(to.clone(), vec![KeyValue::new(key::LINK_ROLE, role)], 0)
 }
 
-/// How many of the origins have no link then.
-pub(crate) fn left_out(origins: &Origins<'_>, at_most: usize) -> Option<KeyValue> {
-    let left_out = origins.distinct().saturating_sub(at_most);
+/// How many of so many distinct origins have no link then.
+pub(crate) fn left_out(distinct: usize, at_most: usize) -> Option<KeyValue> {
+    let left_out = distinct.saturating_sub(at_most);
     (left_out > 0).then(|| count(key::LINKS_LEFT_OUT, left_out))
 }
 

@@ -7,6 +7,7 @@ use std::hash::{Hash, Hasher};
 use std::mem::discriminant;
 
 use opentelemetry::KeyValue;
+use opentelemetry::trace::{SpanRef, Status};
 
 use crate::semconv::{error_type, key, outcome};
 
@@ -138,14 +139,21 @@ impl Outcome {
         Self::error(error_type::CANCELLED)
     }
 
-    /// What a span tells of it apart from a failure.
-    pub(crate) fn attributes(&self) -> Vec<KeyValue> {
-        let retried = self.failure.as_ref().filter(|_| self.is_retried);
-        let name = self.name.clone().or_else(|| retried.map(|_| Cow::Borrowed(outcome::RETRY)));
-        let name = name.map(|name| KeyValue::new(key::OUTCOME_NAME, name));
-        let reason =
-            retried.map(|failure| KeyValue::new(key::OUTCOME_REASON, failure.error_type.clone()));
-        name.into_iter().chain(reason).collect()
+    /// Tells the span of it.
+    pub(crate) fn tell(self, span: &SpanRef<'_>) {
+        let Self { mut name, failure, is_retried } = self;
+        if let Some(Failure { error_type, description, .. }) = failure {
+            if is_retried {
+                name = name.or(Some(Cow::Borrowed(outcome::RETRY)));
+                span.set_attribute(KeyValue::new(key::OUTCOME_REASON, error_type));
+            } else {
+                span.set_attribute(KeyValue::new(key::ERROR_TYPE, error_type));
+                span.set_status(Status::error(description));
+            }
+        }
+        if let Some(name) = name {
+            span.set_attribute(KeyValue::new(key::OUTCOME_NAME, name));
+        }
     }
 
     /// Whether it failed and will be tried again.
@@ -155,8 +163,9 @@ impl Outcome {
     }
 
     /// The failure, if it is final.
-    pub(crate) fn into_failure(self) -> Option<Failure> {
-        self.failure.filter(|_| !self.is_retried)
+    #[cfg(any(feature = "tracing", feature = "metrics"))]
+    pub(crate) fn failure(&self) -> Option<&Failure> {
+        self.failure.as_ref().filter(|_| !self.is_retried)
     }
 
     pub(crate) fn of_debug_error<E: Debug + ?Sized>(error: &E) -> Self {

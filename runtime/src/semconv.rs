@@ -4,7 +4,6 @@
 //! there stands under `throughline.`. These names are under semver.
 
 use std::borrow::Cow;
-use std::sync::LazyLock;
 
 use opentelemetry::InstrumentationScope;
 
@@ -165,13 +164,10 @@ pub(crate) mod event {
 
 /// Who made a span: name, version and schema in one place.
 pub(crate) fn scope() -> InstrumentationScope {
-    static SCOPE: LazyLock<InstrumentationScope> = LazyLock::new(|| {
-        InstrumentationScope::builder(env!("CARGO_PKG_NAME"))
-            .with_version(env!("CARGO_PKG_VERSION"))
-            .with_schema_url(SCHEMA_URL)
-            .build()
-    });
-    SCOPE.clone()
+    InstrumentationScope::builder(env!("CARGO_PKG_NAME"))
+        .with_version(env!("CARGO_PKG_VERSION"))
+        .with_schema_url(SCHEMA_URL)
+        .build()
 }
 
 /// A captured header: one key for each name that a handler lists.

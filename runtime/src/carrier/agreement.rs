@@ -58,11 +58,19 @@ pub(crate) struct Said {
 }
 
 impl<'m> Agreement<'m> {
+    /// Of a single message, which nobody differs from.
+    pub(crate) fn of_one(facts: Facts<'m>) -> Self {
+        Self { facts: Some(facts), ..Self::default() }
+    }
+
     pub(crate) fn add(&mut self, facts: Cow<'_, Facts<'m>>) {
         let Some(agreed) = &mut self.facts else {
             self.facts = Some(facts.into_owned());
             return;
         };
+        if agreed.is_empty() && facts.is_empty() {
+            return;
+        }
         let differs = &mut self.differs;
         agreed.known.retain(|(at, fact)| {
             let is_same = facts.get(*at) == Some(fact);
@@ -198,6 +206,18 @@ impl<'m> Agreement<'m> {
     /// Whether nothing differs, as where there is one message only.
     fn agree(&self) -> bool {
         self.differs.is_empty() && self.others_differ.is_empty()
+    }
+
+    /// How much is agreed on.
+    pub(crate) fn len(&self) -> usize {
+        self.facts.as_ref().map_or(0, Facts::len)
+    }
+
+    /// Adds to a list what is agreed on and belongs on the span of such an operation.
+    pub(crate) fn add_attributes(&self, attributes: &mut Vec<KeyValue>, operation_type: &str) {
+        if self.len() > 0 {
+            attributes.extend(self.attributes(operation_type));
+        }
     }
 
     /// All that is agreed on and belongs on the span of such an operation.

@@ -18,6 +18,10 @@ impl<'m> Captured<'m> {
         Self { names, values: Vec::new() }
     }
 
+    pub(super) fn wants_any(&self) -> bool {
+        !self.names.is_empty()
+    }
+
     /// The place of a header that is wanted, in whatever casing.
     pub(super) fn place_of(&self, name: &str) -> Option<usize> {
         self.names.iter().position(|wanted| wanted.eq_ignore_ascii_case(name))

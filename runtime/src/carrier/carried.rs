@@ -40,32 +40,32 @@ enum Beside {
 
 impl Default for Carried {
     fn default() -> Self {
-        Self::of_headers(None, None)
+        let beside = Beside::Parts { state_in_full: None, baggage: None };
+        Self { origin: SpanContext::NONE, beside, notes: Notes::default() }
     }
 }
 
 impl Carried {
-    pub(super) fn of_headers(trace: Option<Trace>, baggage: Option<Baggage>) -> Self {
-        let (origin, state_in_full) = match trace {
-            Some(Trace { span, state_in_full }) => (span, state_in_full),
-            None => (SpanContext::NONE, None),
-        };
-        let beside = Beside::Parts { state_in_full, baggage };
-        Self { origin, beside, notes: Notes::default() }
+    pub(super) fn set_trace(&mut self, Trace { span, state_in_full }: Trace) {
+        self.origin = span;
+        if state_in_full.is_some() {
+            self.beside = Beside::Parts { state_in_full, baggage: self.take_baggage() };
+        }
     }
 
-    pub(super) fn of_context(context: Context) -> Self {
-        let origin = context.span().span_context().clone();
-        Self { origin, beside: Beside::Whole(context), notes: Notes::default() }
+    pub(super) fn set_baggage(&mut self, given: Option<Baggage>) {
+        if let Beside::Parts { baggage, .. } = &mut self.beside {
+            *baggage = given;
+        }
     }
 
-    pub(super) fn whole(context: &TraceContext) -> Self {
-        Self::of_context(context.as_context().clone()).with_notes(context.notes().clone())
+    pub(super) fn set_context(&mut self, context: Context) {
+        self.origin = context.span().span_context().clone();
+        self.beside = Beside::Whole(context);
     }
 
-    pub(super) fn with_notes(mut self, notes: Notes) -> Self {
+    pub(super) fn set_notes(&mut self, notes: Notes) {
         self.notes = notes;
-        self
     }
 
     /// The span that sent the message; an invalid one where none is known.
@@ -84,14 +84,16 @@ impl Carried {
         }
     }
 
-    pub(crate) fn into_context(self) -> Context {
-        let (state_in_full, baggage) = match self.beside {
+    pub(crate) fn take_context(&mut self) -> Context {
+        let nothing = Beside::Parts { state_in_full: None, baggage: None };
+        let (state_in_full, baggage) = match std::mem::replace(&mut self.beside, nothing) {
             Beside::Whole(context) => return context,
             Beside::Parts { state_in_full, baggage } => (state_in_full, baggage),
         };
         let mut context = Context::new();
         if self.origin.is_valid() {
-            context = Trace { span: self.origin, state_in_full }.on_top_of(&context);
+            let span = std::mem::replace(&mut self.origin, SpanContext::NONE);
+            context = Trace { span, state_in_full }.on_top_of(&context);
         }
         match baggage {
             Some(baggage) => context.with_baggage(baggage),
@@ -99,11 +101,11 @@ impl Carried {
         }
     }
 
-    pub(crate) fn into_baggage(self) -> Option<Baggage> {
-        match self.beside {
-            Beside::Parts { baggage, .. } => baggage,
+    pub(crate) fn take_baggage(&mut self) -> Option<Baggage> {
+        match &mut self.beside {
+            Beside::Parts { baggage, .. } => baggage.take(),
             Beside::Whole(context) => {
-                Some(copied(context.baggage())).filter(|baggage| !baggage.is_empty())
+                Some(context.baggage()).filter(|baggage| !baggage.is_empty()).map(copied)
             }
         }
     }
@@ -115,8 +117,7 @@ pub(crate) fn copied(baggage: &Baggage) -> Baggage {
 }
 
 impl From<Carried> for TraceContext {
-    fn from(carried: Carried) -> Self {
-        let notes = carried.notes.clone();
-        Self::from_context(carried.into_context()).with_notes(notes)
+    fn from(mut carried: Carried) -> Self {
+        Self::from_context(carried.take_context()).with_notes(carried.notes)
     }
 }

@@ -6,7 +6,7 @@ use opentelemetry::Context;
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::trace::{SpanContext, TraceContextExt};
 
-use super::{Facts, HeaderReader, Message, MessageMut, Notes, Propagator, propagator};
+use super::{Facts, HeaderReader, Message, MessageMut, Notes, Propagator, Reading, propagator};
 use crate::propagation::traceparent;
 
 /// An owned trace context: who sent this, and the baggage that came with it.
@@ -49,7 +49,9 @@ impl TraceContext {
     /// assert!(TraceContext::read_from(&[("traceparent", "no such thing")].as_slice()).is_empty());
     /// ```
     pub fn read_from<M: Message + ?Sized>(message: &M) -> Self {
-        Propagator::current().read(message, &[]).carried.into()
+        let mut reading = Reading::default();
+        Propagator::current().read(message, &[], &mut reading);
+        reading.carried.into()
     }
 
     /// Writes this context into a message, in place of whatever context it carries.

@@ -243,8 +243,12 @@ impl<'m> Facts<'m> {
         self.others.extend_from_slice(headers);
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.known.len() + self.others.len()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
-        self.known.is_empty() && self.others.is_empty()
+        self.len() == 0
     }
 
     /// Fills in when the message was sent where the message itself does not know.

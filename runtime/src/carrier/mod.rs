@@ -21,7 +21,7 @@ mod traced;
 
 pub(crate) use agreement::{Agreement, Said};
 pub use batch::{Batch, BatchMut};
-pub(crate) use carried::{Carried, Reading, copied};
+pub(crate) use carried::{Reading, copied};
 pub use context::TraceContext;
 pub use facts::Facts;
 pub use message::{Message, MessageMut};

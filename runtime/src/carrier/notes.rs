@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use opentelemetry::propagation::Injector;
 use opentelemetry::trace::SpanContext;
 
-use super::reader::{Headers, Known};
+use super::reader::Known;
 use crate::propagation::traceparent;
 
 /// When the message was sent, in milliseconds since 1970: where a protocol has no time of its own.
@@ -29,14 +29,13 @@ pub(crate) struct Notes {
 
 impl Notes {
     /// A note that can't be read is none.
-    pub(super) fn read(headers: &Headers<'_, '_>) -> Self {
-        let milliseconds =
-            headers.value(Known::Sent).and_then(|text| text.trim().parse::<u64>().ok());
-        let attempt = headers.value(Known::Attempt).map(str::as_bytes);
+    pub(super) fn read<'h>(header: impl Fn(Known) -> Option<&'h str>) -> Self {
+        let milliseconds = header(Known::Sent).and_then(|text| text.trim().parse::<u64>().ok());
+        let attempt = header(Known::Attempt).map(str::as_bytes);
         Self {
             sent: milliseconds
                 .and_then(|since| UNIX_EPOCH.checked_add(Duration::from_millis(since))),
-            asks_for_new_trace: headers.value(Known::Break).is_some_and(|text| text.trim() == "1"),
+            asks_for_new_trace: header(Known::Break).is_some_and(|text| text.trim() == "1"),
             failed_attempt: attempt.and_then(traceparent::parse).map(Box::new),
         }
     }

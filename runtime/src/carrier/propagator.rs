@@ -3,12 +3,11 @@
 use std::borrow::Cow;
 
 use opentelemetry::propagation::{Injector, TextMapPropagator};
-use opentelemetry::trace::TraceContextExt;
-use opentelemetry::{Context, KeyValue, global};
+use opentelemetry::{Context, global};
 
 use super::notes::{self, Notes};
-use super::reader::{AllHeaders, Headers, Known, KnownHeaders};
-use super::{Carried, HeaderReader, Message, MessageMut, Reading, TraceContext};
+use super::reader::{AllHeaders, Headers, Known};
+use super::{HeaderReader, Message, MessageMut, Reading, TraceContext};
 use crate::propagation::{self, BAGGAGE, TRACEPARENT, TRACESTATE, Trace, parse_baggage};
 
 /// Whose propagator reads: found out once for all messages of one call.
@@ -24,58 +23,59 @@ impl Propagator {
         if is_ours { Self::Ours } else { Self::Applications }
     }
 
-    /// Reads the context that a message carries, and its headers named in `capture`.
-    pub(crate) fn read<'m, M>(self, message: &'m M, capture: &'m [&'m str]) -> Reading
+    /// Reads the context that a message carries, and its headers named in `capture`, into an empty reading.
+    pub(crate) fn read<'m, M>(self, message: &'m M, capture: &'m [&'m str], reading: &mut Reading)
     where
         M: Message + ?Sized,
     {
         let mut reader = HeaderReader::new(self, capture);
         message.headers(&mut reader);
-        finish(&mut reader)
+        finish(&mut reader, reading);
     }
 }
 
-fn finish(reader: &mut HeaderReader<'_>) -> Reading {
-    let captured = reader.take_captured();
+fn finish(reader: &mut HeaderReader<'_>, reading: &mut Reading) {
+    reading.captured = reader.take_captured();
+    let carried = &mut reading.carried;
     if let Some(context) = reader.whole_context() {
-        return Reading { carried: Carried::whole(context), captured, ..Reading::default() };
+        carried.set_context(context.as_context().clone());
+        carried.set_notes(context.notes().clone());
+        return;
     }
-    let headers = reader.headers();
-    let notes = Notes::read(&headers);
-    match &headers {
+    match reader.headers() {
         Headers::Known(headers) => {
-            let carried = read_known(headers).with_notes(notes);
-            let unreadable = !carried.origin().is_valid() && headers.has(Known::Traceparent);
-            Reading { carried, unreadable, not_carried: false, captured }
+            carried.set_notes(Notes::read(|known| headers.text(known)));
+            let tracestate = || headers.text(Known::Tracestate).map(Cow::Borrowed);
+            let traceparent = headers.bytes(Known::Traceparent);
+            match traceparent.and_then(|traceparent| Trace::parse(traceparent, tracestate)) {
+                Some(trace) => carried.set_trace(trace),
+                None => reading.unreadable = headers.has(Known::Traceparent),
+            }
+            if let Some(list) = headers.text(Known::Baggage) {
+                carried.set_baggage(parse_baggage(list));
+            }
         }
-        Headers::All(headers) => read_all(headers, notes, captured),
+        Headers::All(headers) => {
+            carried.set_notes(Notes::read(|known| headers.value(known.name())));
+            read_by_the_application(&headers, reading);
+        }
     }
 }
 
-fn read_known(headers: &KnownHeaders<'_>) -> Carried {
-    let tracestate = || headers.text(Known::Tracestate).map(Cow::Borrowed);
-    let traceparent = headers.bytes(Known::Traceparent);
-    let trace = traceparent.and_then(|traceparent| Trace::parse(traceparent, tracestate));
-    Carried::of_headers(trace, headers.text(Known::Baggage).and_then(parse_baggage))
-}
-
-fn read_all(headers: &AllHeaders<'_>, notes: Notes, captured: Vec<KeyValue>) -> Reading {
-    let (context, unreadable, not_carried) = global::get_text_map_propagator(|propagator| {
+fn read_by_the_application(headers: &AllHeaders<'_>, reading: &mut Reading) {
+    global::get_text_map_propagator(|propagator| {
         if carries_nothing(propagator) {
-            return (Context::new(), false, false); // it was set a moment ago
+            return; // it was set a moment ago
         }
         // From an empty context: `extract` would begin with the current one and so take the
         // poll loop's span for the sender of a message without headers.
-        let context = propagator.extract_with_context(&Context::new(), headers);
-        if context.span().span_context().is_valid() {
-            return (context, false, false);
+        reading.carried.set_context(propagator.extract_with_context(&Context::new(), headers));
+        if !reading.carried.origin().is_valid() {
+            let mut names = names_of_origins(propagator).peekable();
+            reading.not_carried = names.peek().is_none();
+            reading.unreadable = names.any(|name| headers.has(name));
         }
-        let mut names = names_of_origins(propagator).peekable();
-        let not_carried = names.peek().is_none();
-        (context, names.any(|name| headers.has(name)), not_carried)
     });
-    let carried = Carried::of_context(context).with_notes(notes);
-    Reading { carried, unreadable, not_carried, captured }
 }
 
 /// The headers by which contexts are carried, and whether the application has set a propagator.
@@ -183,7 +183,8 @@ impl Outgoing {
             .iter()
             .map(|(name, value)| (&**name, &**value))
             .partition(|(name, _)| is_field(name));
-        let traceparent = self.known[Known::Traceparent as usize].as_deref().map(|value| (TRACEPARENT, value));
+        let traceparent =
+            self.known[Known::Traceparent as usize].as_deref().map(|value| (TRACEPARENT, value));
         let naming_the_span = traceparent.into_iter().chain(naming_the_span);
         if traceparent.is_some() {
             known.next();

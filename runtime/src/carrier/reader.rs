@@ -165,7 +165,13 @@ impl Known {
 
     /// Every name is of another length, so that most headers cost a look at theirs.
     pub(super) fn of(name: &str) -> Option<Self> {
-        let known = match name.len() {
+        let known = Self::of_length(name.len())?;
+        let is_it = known.name() == name || known.name().eq_ignore_ascii_case(name);
+        is_it.then_some(known)
+    }
+
+    const fn of_length(length: usize) -> Option<Self> {
+        Some(match length {
             11 => Self::Traceparent,
             17 => Self::Break,
             19 => Self::Attempt,
@@ -173,9 +179,7 @@ impl Known {
             7 => Self::Baggage,
             16 => Self::Sent,
             _ => return None,
-        };
-        let is_it = known.name() == name || known.name().eq_ignore_ascii_case(name);
-        is_it.then_some(known)
+        })
     }
 }
 
@@ -205,44 +209,42 @@ impl<'m> HeaderReader<'m> {
     }
 
     /// Takes one header.
+    #[inline]
     pub fn header(&mut self, name: &'m str, value: impl Into<HeaderValue<'m>>) {
-        self.take(Cow::Borrowed(name), value);
+        if self.may_want(name) {
+            self.take(Cow::Borrowed(name), value.into());
+        }
     }
 
     /// Takes one header whose name the message does not hold as text, but makes.
     pub fn header_named(&mut self, name: String, value: impl Into<HeaderValue<'m>>) {
-        self.take(Cow::Owned(name), value);
+        if self.may_want(&name) {
+            self.take(Cow::Owned(name), value.into());
+        }
     }
 
-    fn take(&mut self, name: Cow<'m, str>, value: impl Into<HeaderValue<'m>>) {
-        let captured = self.captured.place_of(&name);
-        let known = match &self.kept {
-            Kept::Known(_) => Known::of(&name),
-            Kept::All(_) => None,
-        };
-        if known.is_none() && captured.is_none() && matches!(self.kept, Kept::Known(_)) {
-            return;
-        }
-        self.keep(name, known, value.into(), captured);
+    /// Most headers are none of ours, and cost no more than this.
+    #[inline]
+    fn may_want(&self, name: &str) -> bool {
+        matches!(self.kept, Kept::All(_))
+            || self.captured.wants_any()
+            || Known::of_length(name.len()).is_some()
     }
 
-    fn keep(
-        &mut self,
-        name: Cow<'m, str>,
-        known: Option<Known>,
-        value: HeaderValue<'m>,
-        captured: Option<usize>,
-    ) {
-        if let (Some(captured), Some(value)) = (captured, value.clone().into_text()) {
-            self.captured.add(captured, value);
-        }
-        match (&mut self.kept, known) {
-            (Kept::Known(kept), Some(known)) => {
-                let is_exact = name == known.name();
-                kept.add(known, Found { is_exact, value: Some(value) });
+    fn take(&mut self, name: Cow<'m, str>, value: HeaderValue<'m>) {
+        if let Some(place) = self.captured.place_of(&name) {
+            if let Some(value) = value.clone().into_text() {
+                self.captured.add(place, value);
             }
-            (Kept::Known(_), None) => {}
-            (Kept::All(all), _) => all.push((name, value.into_text())),
+        }
+        match &mut self.kept {
+            Kept::Known(kept) => {
+                if let Some(known) = Known::of(&name) {
+                    let is_exact = name == known.name();
+                    kept.add(known, Found { is_exact, value: Some(value) });
+                }
+            }
+            Kept::All(all) => all.push((name, value.into_text())),
         }
     }
 
@@ -263,6 +265,9 @@ impl<'m> HeaderReader<'m> {
 
     /// The headers to be captured, as attributes.
     pub(super) fn take_captured(&mut self) -> Vec<KeyValue> {
+        if !self.captured.wants_any() {
+            return Vec::new();
+        }
         std::mem::take(&mut self.captured).into_attributes()
     }
 
@@ -270,7 +275,9 @@ impl<'m> HeaderReader<'m> {
     pub(super) fn headers(&mut self) -> Headers<'_, 'm> {
         match &mut self.kept {
             Kept::Known(known) => {
-                known.settle(self.repeats);
+                if !known.repeated.is_empty() {
+                    known.settle(self.repeats);
+                }
                 Headers::Known(known)
             }
             Kept::All(all) => Headers::All(AllHeaders::new(std::mem::take(all), self.repeats)),
@@ -293,9 +300,11 @@ impl<'m> KnownHeaders<'m> {
                 (true, false) => {}
                 (false, true) => *first = again,
                 _ => {
-                    let text = |value: Option<HeaderValue<'m>>| value.and_then(HeaderValue::into_text);
+                    let text =
+                        |value: Option<HeaderValue<'m>>| value.and_then(HeaderValue::into_text);
                     let (one, other) = (text(first.value.take()), text(again.value));
-                    first.value = settle(known.name(), one, other, repeats).map(HeaderValue::of_text);
+                    first.value =
+                        settle(known.name(), one, other, repeats).map(HeaderValue::of_text);
                 }
             }
         }
@@ -323,16 +332,6 @@ pub(super) enum Headers<'r, 'm> {
     All(AllHeaders<'m>),
 }
 
-impl Headers<'_, '_> {
-    /// The value, exactly under its name or else without regard to case.
-    pub(super) fn value(&self, known: Known) -> Option<&str> {
-        match self {
-            Self::Known(headers) => headers.text(known),
-            Self::All(all) => all.value(known.name()),
-        }
-    }
-}
-
 /// Each casing of a name once.
 pub(super) struct AllHeaders<'m> {
     settled: Vec<(Cow<'m, str>, Text<'m>)>,
@@ -354,7 +353,8 @@ impl<'m> AllHeaders<'m> {
         Self { settled, repeats }
     }
 
-    fn value(&self, name: &str) -> Option<&str> {
+    /// The value under `name`, exactly or else without regard to case.
+    pub(super) fn value(&self, name: &str) -> Option<&str> {
         if let Some((_, value)) = self.settled.iter().find(|(known, _)| known == name) {
             return value.as_deref();
         }

@@ -12,7 +12,7 @@ pub use polled::Polled;
 
 use crate::carrier::{Agreement, Said};
 use crate::consumer::{Receive, Received, Wanted};
-use crate::operation::{self, Operation, attribute_list, count, left_out, links_to};
+use crate::operation::{self, Operation, attribute_list, count, left_out};
 use crate::outcome::Outcome;
 use crate::relation::MAX_LINKS;
 use crate::semconv::{key, operation as kind};
@@ -170,7 +170,7 @@ impl<'a> Settling<'a> {
     {
         let Self { operation, is_settlement, fields } = self;
         let fields = Plain::all(fields);
-        let received = messages.receive(WANTED).into_owned();
+        let received = Received::of(messages, WANTED).into_owned();
         async move {
             let mut span = {
                 let fields = &Plain::as_fields(&fields);
@@ -193,7 +193,7 @@ impl<'a> Settling<'a> {
     where
         M: Receive<K> + ?Sized,
     {
-        let mut span = self.draft(messages.receive(WANTED)).start();
+        let mut span = self.draft(Received::of(messages, WANTED)).start();
         let settled = span.run_sync(settle);
         span.finish(Outcome::of_anything(&settled));
         settled
@@ -239,8 +239,8 @@ fn draft<'a>(
     ]);
     attributes.extend(operation::function(operation.site));
     attributes.extend(about.facts.attributes(operation_type));
-    attributes.extend(left_out(&about.origins, MAX_LINKS));
-    attributes.extend(about.batch_size.map(|size| count(key::BATCH_MESSAGE_COUNT, size)));
+    attributes.extend(left_out(about.distinct_origins(), MAX_LINKS));
+    attributes.extend(about.batch_size().map(|size| count(key::BATCH_MESSAGE_COUNT, size)));
     Draft {
         site: operation.site,
         enabled: operation.enabled,
@@ -249,7 +249,7 @@ fn draft<'a>(
         kind: SpanKind::Client,
         parent: current_context(),
         lineage: Lineage::Contextual,
-        links: links_to(&about.origins, &about.facts, operation_type, MAX_LINKS).collect(),
+        links: about.links_to_origins(operation_type, MAX_LINKS, 0),
         attributes,
         fields,
         running: Running::default(),
@@ -278,12 +278,12 @@ impl Known {
     fn tell_the_rest<K>(&self, span: &mut ActiveSpan, brought: &impl Polled<K>) {
         let Some(mut received) = brought.polled(WANTED) else { return };
         received.facts.overrule(&self.said);
-        let links = links_to(&received.origins, &received.facts, kind::RECEIVE, MAX_LINKS);
+        let links = received.links_to_origins(kind::RECEIVE, MAX_LINKS, 0);
         let mut attributes: Vec<KeyValue> = received.facts.attributes(kind::RECEIVE).collect();
-        attributes.extend(left_out(&received.origins, MAX_LINKS));
-        attributes.extend(received.batch_size.map(|size| count(key::BATCH_MESSAGE_COUNT, size)));
+        attributes.extend(left_out(received.distinct_origins(), MAX_LINKS));
+        attributes.extend(received.batch_size().map(|size| count(key::BATCH_MESSAGE_COUNT, size)));
         attributes.retain(|attribute| !self.told.contains(&attribute.key));
-        span.add(links.collect(), attributes);
+        span.add(links, attributes);
         #[cfg(feature = "metrics")]
         if let Some(measured) = span.measured() {
             measured.bring(&received.facts, received.messages());

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::carrier::{Batch, Message};
-use crate::consumer::{Many, One, Receive, Received, Wanted};
+use crate::consumer::{Many, One, Received, Wanted};
 
 /// A message, a batch, an `Option` of a message, or a `Result` of one of these: what a poll brings.
 /// `Number` is inferred.
@@ -31,13 +31,13 @@ impl<Number> fmt::Debug for Fallible<Number> {
 
 impl<M: Message + ?Sized> Polled<One> for M {
     fn polled<'m>(&'m self, wanted: Wanted<'m>) -> Option<Received<'m>> {
-        Some(if self.is_there() { self.receive(wanted) } else { Received::none_of_a_batch() })
+        Some(if self.is_there() { Received::of(self, wanted) } else { Received::none_of_a_batch() })
     }
 }
 
 impl<B: Batch + ?Sized> Polled<Many> for B {
     fn polled<'m>(&'m self, wanted: Wanted<'m>) -> Option<Received<'m>> {
-        Some(self.receive(wanted))
+        Some(Received::of(self, wanted))
     }
 }
 

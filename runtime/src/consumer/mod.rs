@@ -17,7 +17,7 @@ pub(crate) use received::{Received, Wanted};
 pub use unstarted::UnstartedSpan;
 
 use crate::carrier::hops;
-use crate::operation::{Operation, attribute_list, count, link_with_role, links_to};
+use crate::operation::{Operation, count, link_with_role};
 use crate::outcome::IntoOutcome;
 use crate::relation::{Baggage, MAX_LINKS, Parent, Placement, Relation, Situation};
 use crate::semconv::{key, link_role, operation};
@@ -69,7 +69,7 @@ pub fn consume(site: impl Into<Site>) -> Consumer<'static> {
 /// ```
 pub fn handled_by_current_span<K, M: Receive<K> + ?Sized>(message: &M) -> ActiveSpan {
     let wanted = Wanted { max_links: MAX_LINKS, headers: &[] };
-    ActiveSpan::unmade(message.receive(wanted).running())
+    ActiveSpan::unmade(Received::of(message, wanted).running())
 }
 
 /// A handler's span that is being described: see [`consume`].
@@ -216,8 +216,9 @@ impl<'a, Number> Consumer<'a, Number> {
         K: TakenBy<Number>,
     {
         let Self { handler, headers, fields, .. } = &self;
-        let received = message.receive(Wanted { max_links: handler.max_links, headers });
-        handler.start(received, fields)
+        let wanted = Wanted { max_links: handler.max_links, headers };
+        let mut received = Received::of(message, wanted);
+        handler.start(&mut received, fields)
     }
 
     /// Reads `message` now, for a span that starts later: where a function is called with the
@@ -240,7 +241,8 @@ impl<'a, Number> Consumer<'a, Number> {
         K: TakenBy<Number>,
     {
         let Self { handler, headers, fields, .. } = self;
-        let received = message.receive(Wanted { max_links: handler.max_links, headers });
+        let wanted = Wanted { max_links: handler.max_links, headers };
+        let received = Received::of(message, wanted);
         UnstartedSpan::new(handler, received.into_owned(), fields)
     }
 
@@ -324,13 +326,13 @@ impl Handler {
     /// Starts the span of one call.
     fn start(
         &self,
-        received: Received<'_>,
+        received: &mut Received<'_>,
         fields: &[(&'static str, FieldValue<'_>)],
     ) -> ActiveSpan {
-        match received.message_id() {
+        match received.running() {
             // What has a consumer's span already gets no second one.
-            Some(message) if is_handled_already(message) => self.start_inside(fields),
-            _ => self.start_for_messages(received, fields),
+            Running::Message(message) if is_handled_already(message) => self.start_inside(fields),
+            running => self.start_for_messages(received, running, fields),
         }
     }
 
@@ -358,26 +360,26 @@ impl Handler {
 
     fn start_for_messages(
         &self,
-        mut received: Received<'_>,
+        received: &mut Received<'_>,
+        running: Running,
         fields: &[(&'static str, FieldValue<'_>)],
     ) -> ActiveSpan {
         let Self { operation, relation, max_links } = self;
         let ambient_context = current_context();
-        let ambient = ambient_context.span().span_context().clone();
+        let ambient = ambient_context.span();
+        let ambient = ambient.span_context();
         let placement = relation.place(Situation {
-            origins: &received.origins,
-            ambient: &ambient,
+            origins: received.found(ambient),
+            ambient,
             attempts: received.attempts.len(),
             sending: received.sending(),
-            is_batch: received.batch_size.is_some(),
+            is_batch: received.batch_size().is_some(),
             max_links: *max_links,
         });
         received.facts.overrule(&operation.said);
         received.contexts.note(&placement, operation.site, &received.facts);
 
-        let names = || {
-            operation.names(operation::PROCESS, received.facts.destination_for_a_name())
-        };
+        let names = || operation.names(operation::PROCESS, received.facts.destination_for_a_name());
         #[cfg(feature = "metrics")]
         let measured = operation
             .measured(operation::PROCESS, &names(), &received.facts, received.messages())
@@ -387,8 +389,8 @@ impl Handler {
         if maker.is_somebody() {
             let names = names();
             name = names.span;
-            links = links_of(&placement, &received, &ambient);
-            attributes = attributes_of(names.operation, operation.site, &placement, &received);
+            links = links_of(&placement, received, ambient);
+            attributes = attributes_of(names.operation, operation.site, &placement, received);
         }
         Draft {
             site: operation.site,
@@ -403,8 +405,8 @@ impl Handler {
             links,
             attributes,
             fields,
-            running: received.running(),
-            parent: parent(&placement, received, ambient_context),
+            running,
+            parent: parent(&placement, received, &ambient_context),
             #[cfg(feature = "metrics")]
             measured: Some(Box::new(measured)),
         }
@@ -415,11 +417,8 @@ impl Handler {
 /// The span's links, in the order of the table: origins, then the ambient span.
 fn links_of(placement: &Placement, received: &Received<'_>, ambient: &SpanContext) -> Vec<Link> {
     let Placement { origins_linked, attempts_linked, ambient_linked, .. } = *placement;
-    let mut links =
-        Vec::with_capacity(origins_linked + attempts_linked + usize::from(ambient_linked));
-    let origins =
-        links_to(&received.origins, &received.facts, operation::PROCESS, origins_linked);
-    links.extend(origins);
+    let more = attempts_linked + usize::from(ambient_linked);
+    let mut links = received.links_to_origins(operation::PROCESS, origins_linked, more);
     for attempt in received.attempts.iter().take(attempts_linked) {
         links.push(link_with_role(attempt, link_role::ATTEMPT));
     }
@@ -435,36 +434,36 @@ fn attributes_of(
     placement: &Placement,
     received: &Received<'_>,
 ) -> Vec<KeyValue> {
-    let mut attributes = attribute_list([
+    let mut attributes = vec![
         KeyValue::new(key::OPERATION_NAME, operation_name),
         KeyValue::new(key::OPERATION_TYPE, operation::PROCESS),
         KeyValue::new(key::FUNCTION_NAME, site.qualified_function),
-    ]);
-    attributes.extend(received.facts.attributes(operation::PROCESS));
-    // The span says why it is what it is.
-    attributes.push(KeyValue::new(key::RELATION_KIND, placement.kind.as_str()));
+        // The span says why it is what it is.
+        KeyValue::new(key::RELATION_KIND, placement.kind.as_str()),
+    ];
+    received.facts.add_attributes(&mut attributes, operation::PROCESS);
     if let Some(why) = placement.reason {
         attributes.push(KeyValue::new(key::RELATION_REASON, why.as_str()));
     }
     if placement.left_out > 0 {
         attributes.push(count(key::LINKS_LEFT_OUT, placement.left_out));
     }
-    if let Some(size) = received.batch_size {
+    if let Some(size) = received.batch_size() {
         attributes.push(count(key::BATCH_MESSAGE_COUNT, size));
     }
     attributes
 }
 
 /// The parent, and the baggage that the handler works under.
-fn parent(placement: &Placement, received: Received<'_>, ambient: Context) -> Context {
+fn parent(placement: &Placement, received: &mut Received<'_>, ambient: &Context) -> Context {
     let base = match placement.parent {
-        Parent::Origin => return hops::continued(received.into_context(), placement.hops),
+        Parent::Origin => return hops::continued(received.take_context(), placement.hops),
         Parent::Ambient => ambient.clone(),
         Parent::None => Context::new(),
     };
     let message = match placement.baggage {
         Baggage::None => return base,
-        Baggage::Message | Baggage::AmbientThenMessage => received.into_baggage(),
+        Baggage::Message | Baggage::AmbientThenMessage => received.take_baggage(),
     };
     let around = match placement.baggage {
         Baggage::AmbientThenMessage => Some(ambient.baggage()).filter(|it| !it.is_empty()),
@@ -475,7 +474,8 @@ fn parent(placement: &Placement, received: Received<'_>, ambient: Context) -> Co
         (None, Some(message)) => base.with_baggage(message),
         (Some(around), message) => {
             let all = [Some(around), message.as_ref()].into_iter().flatten();
-            base.with_baggage(all.flat_map(received::entries).collect::<opentelemetry::baggage::Baggage>())
+            let all: opentelemetry::baggage::Baggage = all.flat_map(received::entries).collect();
+            base.with_baggage(all)
         }
     }
 }

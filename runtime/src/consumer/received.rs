@@ -1,18 +1,20 @@
 //! What a handler is given: one message or a batch, read in one pass.
 
 use std::borrow::Cow;
+use std::mem;
 #[cfg(feature = "metrics")]
 use std::time::{Duration, SystemTime};
 
 use opentelemetry::baggage::{Baggage, BaggageMetadata};
-use opentelemetry::trace::SpanContext;
+use opentelemetry::trace::{Link, SpanContext};
 use opentelemetry::{Context, Key, StringValue};
 
 #[cfg(feature = "metrics")]
 use crate::carrier::age;
-use crate::carrier::{Agreement, Batch, Carried, Facts, Message, Propagator, Reading, hops};
+use crate::carrier::{Agreement, Batch, Facts, Message, Propagator, Reading, hops};
 use crate::diagnosis::Contexts;
-use crate::relation::{Origins, Sending, same_span};
+use crate::operation::links_to;
+use crate::relation::{Found, Origins, Sending, same_span};
 use crate::span::{MessageId, Running};
 
 /// One message: the marker by which it is told from a batch.
@@ -44,27 +46,25 @@ pub struct AnyNumber(());
     )
 )]
 pub trait Receive<Number> {
+    /// Reads it into what is empty.
     #[doc(hidden)]
-    fn receive<'m>(&'m self, wanted: Wanted<'m>) -> Received<'m>;
+    fn receive<'m>(&'m self, wanted: Wanted<'m>, received: &mut Received<'m>);
 }
 
 impl<M: Message + ?Sized> Receive<One> for M {
-    fn receive<'m>(&'m self, wanted: Wanted<'m>) -> Received<'m> {
-        let mut received = Received::nothing(wanted, None);
+    fn receive<'m>(&'m self, wanted: Wanted<'m>, received: &mut Received<'m>) {
         received.take_one(self, wanted);
-        received
     }
 }
 
 impl<B: Batch + ?Sized> Receive<Many> for B {
-    fn receive<'m>(&'m self, wanted: Wanted<'m>) -> Received<'m> {
-        let mut received = Received::nothing(wanted, Some(0));
+    fn receive<'m>(&'m self, wanted: Wanted<'m>, received: &mut Received<'m>) {
+        received.batch = Some(Box::new(Together::to_link(wanted.max_links)));
         let propagator = Propagator::current();
         self.each(&mut |message| received.take(message, propagator, wanted));
         let mut facts = Facts::default();
         self.describe(&mut facts);
         received.facts.complete(facts);
-        received
     }
 }
 
@@ -94,122 +94,112 @@ impl TakenBy<AnyNumber> for Many {}
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Received<'m> {
-    pub(crate) origins: Origins<'m>,
     pub(crate) facts: Agreement<'m>,
     /// How many messages have one.
     pub(crate) contexts: Contexts,
-    /// By a single message.
-    carried: Carried,
-    pub(crate) batch_size: Option<usize>,
+    /// Of the message that was read last: of a single one, what it carries.
+    reading: Reading,
+    batch: Option<Box<Together<'m>>>,
     /// Attempts to handle these messages that failed, each once.
     pub(crate) attempts: Vec<SpanContext>,
-    agreed_baggage: Option<Vec<Entry>>,
     /// When each message was sent, where that is known.
     #[cfg(feature = "metrics")]
     sent: Vec<SystemTime>,
 }
 
+/// What there is to know of several messages and not of one.
+#[derive(Debug)]
+struct Together<'m> {
+    size: usize,
+    origins: Origins<'m>,
+    /// The baggage that all have agreed on so far.
+    baggage: Vec<Entry>,
+}
+
 type Entry = (Key, (StringValue, BaggageMetadata));
 
 impl<'m> Received<'m> {
-    fn nothing(wanted: Wanted<'m>, batch_size: Option<usize>) -> Self {
+    pub(crate) fn of<K, M: Receive<K> + ?Sized>(message: &'m M, wanted: Wanted<'m>) -> Self {
+        let mut received = Self::none();
+        message.receive(wanted, &mut received);
+        received
+    }
+
+    /// No message at all.
+    pub(crate) fn none() -> Self {
         Self {
-            origins: Origins::to_link(wanted.max_links),
             facts: Agreement::default(),
             contexts: Contexts::default(),
-            carried: Carried::default(),
-            batch_size,
+            reading: Reading::default(),
+            batch: None,
             attempts: Vec::new(),
-            agreed_baggage: None,
             #[cfg(feature = "metrics")]
             sent: Vec::new(),
         }
     }
 
-    /// No message at all.
-    pub(crate) fn none() -> Self {
-        Self::nothing(Wanted { max_links: 0, headers: &[] }, None)
-    }
-
     /// A poll that brought nothing.
     pub(crate) fn none_of_a_batch() -> Self {
-        Self::nothing(Wanted { max_links: 0, headers: &[] }, Some(0))
+        Self { batch: Some(Box::new(Together::to_link(0))), ..Self::none() }
     }
 
     /// As it is when the messages themselves are gone.
     pub(crate) fn into_owned(self) -> Received<'static> {
         Received {
-            origins: self.origins.into_owned(),
             facts: self.facts.into_owned(),
             contexts: self.contexts,
-            carried: self.carried,
-            batch_size: self.batch_size,
+            reading: self.reading,
+            batch: self.batch.map(|together| Box::new(together.into_owned())),
             attempts: self.attempts,
-            agreed_baggage: self.agreed_baggage,
             #[cfg(feature = "metrics")]
             sent: self.sent,
         }
     }
 
     fn take_one<M: Message + ?Sized>(&mut self, message: &'m M, wanted: Wanted<'m>) {
-        let (carried, facts) = self.read(message, Propagator::current(), wanted);
-        // With nobody to differ from, a link needs no facts of its own.
-        self.origins.add(carried.origin());
-        self.facts.add(Cow::Owned(facts));
-        self.carried = carried;
+        Propagator::current().read(message, wanted.headers, &mut self.reading);
+        let mut facts = Facts::default();
+        message.describe(&mut facts);
+        self.note(&mut facts);
+        self.facts = Agreement::of_one(facts);
     }
 
     fn take(&mut self, message: &'m dyn Message, propagator: Propagator, wanted: Wanted<'m>) {
-        let (carried, facts) = self.read(message, propagator, wanted);
-        if let Some(origin) = self.origins.add(carried.origin()) {
-            origin.tell(&facts);
-        }
-        self.facts.add(Cow::Owned(facts));
-        self.agree_on_baggage(carried.baggage());
-        self.batch_size = self.batch_size.map(|size| size + 1);
-    }
-
-    fn read<M>(
-        &mut self,
-        message: &'m M,
-        propagator: Propagator,
-        wanted: Wanted<'m>,
-    ) -> (Carried, Facts<'m>)
-    where
-        M: Message + ?Sized,
-    {
-        let reading = propagator.read(message, wanted.headers);
+        self.reading = Reading::default();
+        propagator.read(message, wanted.headers, &mut self.reading);
         let mut facts = Facts::default();
         message.describe(&mut facts);
-        self.note(&reading, &mut facts);
-        (reading.carried, facts)
+        self.note(&mut facts);
+        if let Some(together) = &mut self.batch {
+            together.add(&self.reading, &facts);
+        }
+        self.facts.add(Cow::Owned(facts));
     }
 
-    /// What both kinds of call keep of a message beside its origin and its facts.
-    fn note(&mut self, reading: &Reading, facts: &mut Facts<'m>) {
-        self.contexts.add(reading);
-        facts.capture(&reading.captured);
-        let notes = reading.carried.notes();
+    /// What is kept of every message beside its origin and its facts.
+    fn note(&mut self, facts: &mut Facts<'m>) {
+        self.contexts.add(&self.reading);
+        facts.capture(&self.reading.captured);
+        let notes = self.reading.carried.notes();
         facts.sent_at_unless_known(notes.sent);
         #[cfg(feature = "metrics")]
         self.sent.extend(facts.time_sent());
-        self.add_attempt(notes.failed_attempt.as_deref());
-        if reading.unreadable {
-            self.origins.add_unreadable();
+        if let Some(attempt) = &notes.failed_attempt {
+            if !self.attempts.iter().any(|known| same_span(known, attempt)) {
+                self.attempts.push(SpanContext::clone(attempt));
+            }
         }
     }
 
-    fn add_attempt(&mut self, attempt: Option<&SpanContext>) {
-        let known = |attempt| self.attempts.iter().any(|known| same_span(known, attempt));
-        if let Some(attempt) = attempt.filter(|attempt| !known(attempt)) {
-            self.attempts.push(attempt.clone());
-        }
+    /// How many messages a batch has.
+    pub(crate) fn batch_size(&self) -> Option<usize> {
+        self.batch.as_ref().map(|together| together.size)
     }
 
     /// How many messages these are.
     #[cfg(feature = "metrics")]
     pub(crate) fn messages(&self) -> usize {
-        self.batch_size.unwrap_or(1)
+        self.batch_size().unwrap_or(1)
     }
 
     /// How long each message has waited until now, where that is known.
@@ -218,55 +208,115 @@ impl<'m> Received<'m> {
         self.sent.iter().filter_map(|sent| age(*sent)).collect()
     }
 
-    /// A single message, as far as it can be told from others.
-    pub(crate) fn message_id(&self) -> Option<MessageId> {
-        let origin = self.origins.iter().next().map(|origin| &origin.context);
-        self.batch_size.is_none().then(|| MessageId::new(origin, self.facts.message_id()))
+    /// Who sent a single message, where that is known.
+    fn origin(&self) -> Option<&SpanContext> {
+        Some(self.reading.carried.origin()).filter(|origin| origin.is_valid())
     }
 
-    /// What the handler is started by.
+    /// What the handler is started by: a single message, as far as it can be told from others, or a batch.
     pub(crate) fn running(&self) -> Running {
-        match self.message_id() {
-            Some(message) => Running::Message(message),
-            None => Running::batch(self.origins.ids()),
+        match &self.batch {
+            None => Running::Message(MessageId::new(self.origin(), self.facts.message_id())),
+            Some(together) => Running::batch(together.origins.ids()),
         }
+    }
+
+    /// What of the origins decides where the span belongs.
+    pub(crate) fn found(&self, ambient: &SpanContext) -> Found {
+        match &self.batch {
+            None => Found {
+                distinct: self.distinct_origins(),
+                any_unreadable: self.reading.unreadable,
+                has_ambient: self.origin().is_some_and(|origin| same_span(origin, ambient)),
+            },
+            Some(together) => together.origins.found(ambient),
+        }
+    }
+
+    pub(crate) fn distinct_origins(&self) -> usize {
+        match &self.batch {
+            None => usize::from(self.origin().is_some()),
+            Some(together) => together.origins.distinct(),
+        }
+    }
+
+    /// A link to each of the origins, up to so many, in a list with room for some more.
+    pub(crate) fn links_to_origins(
+        &self,
+        operation_type: &str,
+        at_most: usize,
+        more: usize,
+    ) -> Vec<Link> {
+        let Some(together) = &self.batch else {
+            let origin = self.origin().filter(|_| at_most > 0);
+            let mut links = Vec::with_capacity(usize::from(origin.is_some()) + more);
+            // With nobody to differ from, a link needs no facts of its own.
+            if let Some(origin) = origin {
+                links.push(Link::with_context(origin.clone()));
+            }
+            return links;
+        };
+        let all = links_to(&together.origins, &self.facts, operation_type, at_most);
+        let mut links = Vec::with_capacity(all.len() + more);
+        links.extend(all);
+        links
     }
 
     /// How a single message was sent.
     pub(crate) fn sending(&self) -> Sending {
-        if self.batch_size.is_some() {
+        if self.batch.is_some() {
             return Sending::default();
         }
         Sending {
             age: self.facts.age(),
-            hops: hops::count(self.carried.origin()),
-            asks_for_new_trace: self.carried.notes().asks_for_new_trace,
-        }
-    }
-
-    fn agree_on_baggage(&mut self, baggage: Option<&Baggage>) {
-        match &mut self.agreed_baggage {
-            None => {
-                let all = baggage.into_iter().flat_map(entries);
-                self.agreed_baggage = Some(all.collect());
-            }
-            Some(agreed) => agreed.retain(|(key, value)| {
-                baggage.is_some_and(|baggage| baggage.get_with_metadata(key) == Some(value))
-            }),
+            hops: hops::count(self.reading.carried.origin()),
+            asks_for_new_trace: self.reading.carried.notes().asks_for_new_trace,
         }
     }
 
     /// The context to continue: a single message's.
-    pub(crate) fn into_context(self) -> Context {
-        self.carried.into_context()
+    pub(crate) fn take_context(&mut self) -> Context {
+        self.reading.carried.take_context()
     }
 
     /// The message's baggage; of a batch, what all messages agree on.
-    pub(crate) fn into_baggage(self) -> Option<Baggage> {
-        match self.agreed_baggage {
-            None => self.carried.into_baggage(),
-            Some(agreed) if agreed.is_empty() => None,
-            Some(agreed) => Some(agreed.into_iter().collect()),
+    pub(crate) fn take_baggage(&mut self) -> Option<Baggage> {
+        match &mut self.batch {
+            None => self.reading.carried.take_baggage(),
+            Some(together) if together.baggage.is_empty() => None,
+            Some(together) => Some(mem::take(&mut together.baggage).into_iter().collect()),
+        }
+    }
+}
+
+impl<'m> Together<'m> {
+    fn to_link(max_links: usize) -> Self {
+        Self { size: 0, origins: Origins::to_link(max_links), baggage: Vec::new() }
+    }
+
+    fn into_owned(self) -> Together<'static> {
+        let Self { size, origins, baggage } = self;
+        Together { size, origins: origins.into_owned(), baggage }
+    }
+
+    fn add(&mut self, reading: &Reading, facts: &Facts<'m>) {
+        self.size += 1;
+        if reading.unreadable {
+            self.origins.add_unreadable();
+        }
+        if let Some(origin) = self.origins.add(reading.carried.origin()) {
+            origin.tell(facts);
+        }
+        self.agree_on(reading.carried.baggage());
+    }
+
+    fn agree_on(&mut self, baggage: Option<&Baggage>) {
+        if self.size == 1 {
+            self.baggage.extend(baggage.into_iter().flat_map(entries));
+        } else if !self.baggage.is_empty() {
+            self.baggage.retain(|(key, value)| {
+                baggage.is_some_and(|baggage| baggage.get_with_metadata(key) == Some(value))
+            });
         }
     }
 }

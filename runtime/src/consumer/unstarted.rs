@@ -38,8 +38,8 @@ impl UnstartedSpan {
     }
 
     /// Starts the span, where the span that is active now is the ambient one.
-    pub fn start(self) -> ActiveSpan {
-        self.handler.start(self.received, &Plain::as_fields(&self.fields))
+    pub fn start(mut self) -> ActiveSpan {
+        self.handler.start(&mut self.received, &Plain::as_fields(&self.fields))
     }
 
     /// Runs `make_future`, outside the span, and gives back what it returns: the future that is to

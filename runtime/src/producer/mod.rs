@@ -262,7 +262,7 @@ impl<'a> Producer<'a> {
         attributes.extend(look.facts.attributes(operation_type));
         let is_counted = is_batch && !self.is_creation;
         attributes.extend(is_counted.then(|| count(key::BATCH_MESSAGE_COUNT, look.messages)));
-        attributes.extend(left_out(&look.kept, MAX_LINKS));
+        attributes.extend(left_out(look.kept.distinct(), MAX_LINKS));
         // Only a span whose context goes into a message is its producer.
         let is_client = look.messages > 0 && look.messages_kept == look.messages;
         // A message that has a context needs none made for it.

@@ -165,6 +165,7 @@ pub(crate) struct Trace {
 impl Trace {
     /// `None` where they name no span. A `tracestate` without a valid `traceparent` is not looked at
     /// (Trace Context, "Tracestate Header").
+    #[inline]
     pub(crate) fn parse<'h>(
         traceparent: &[u8],
         tracestate: impl FnOnce() -> Option<Cow<'h, str>>,

@@ -14,9 +14,8 @@ const LENGTH: usize = 55;
 /// The context that a header names; `None` where it is to be ignored, and a new trace to begin.
 pub(crate) fn parse(header: &[u8]) -> Option<SpanContext> {
     let (known, rest) = trim_whitespace(header).split_first_chunk::<LENGTH>()?;
-    let version = byte(known[0], known[1])?;
     // A later version may go on after a dash, this one may not: section "Versioning of traceparent".
-    let may_end_so = match version {
+    let may_end_so = match byte(known[0], known[1])? {
         0 => rest.is_empty(),
         0xff => false,
         _ => matches!(rest, [] | [b'-', ..]) && std::str::from_utf8(rest).is_ok(),
@@ -24,12 +23,13 @@ pub(crate) fn parse(header: &[u8]) -> Option<SpanContext> {
     if !may_end_so || [known[2], known[35], known[52]] != *b"---" {
         return None;
     }
-    let trace_id = (u128::from(word(known, 3)?) << 64) | u128::from(word(known, 19)?);
-    let span_id = word(known, 36)?;
+    let (high, low, span_id) = (word(known, 3)?, word(known, 19)?, word(known, 36)?);
+    if high | low == 0 || span_id == 0 {
+        return None;
+    }
+    let trace_id = TraceId::from(u128::from(high) << 64 | u128::from(low));
     let flags = TraceFlags::new(byte(known[53], known[54])?) & KNOWN_FLAGS;
-    let (trace_id, span_id) = (TraceId::from(trace_id), SpanId::from(span_id));
-    let context = SpanContext::new(trace_id, span_id, flags, true, TraceState::NONE);
-    context.is_valid().then_some(context)
+    Some(SpanContext::new(trace_id, SpanId::from(span_id), flags, true, TraceState::NONE))
 }
 
 /// The header of a context, in version 00; `None` where it names no span.
@@ -82,31 +82,30 @@ fn digit(letter: u8) -> Option<u8> {
 }
 
 /// The number that sixteen digits stand for.
+#[inline]
 fn word(digits: &[u8; LENGTH], at: usize) -> Option<u64> {
-    let half = |at: usize| digits[at..].first_chunk().and_then(|digits| half_word(*digits));
-    Some(u64::from(half(at)?) << 32 | u64::from(half(at + 8)?))
+    let half = |at: usize| digits[at..].first_chunk().map(|digits| half_word(*digits));
+    let ((high, high_is_valid), (low, low_is_valid)) = (half(at)?, half(at + 8)?);
+    (high_is_valid & low_is_valid).then_some(high << 32 | low)
 }
 
-/// The number that eight digits stand for, looked at all at once: one byte of a word is one digit.
-fn half_word(digits: [u8; 8]) -> Option<u32> {
+/// The number that eight digits stand for, and whether they are digits; looked at all at once: one byte
+/// of a word is one digit.
+#[inline]
+fn half_word(digits: [u8; 8]) -> (u64, bool) {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x80 * ONES;
     let letters = u64::from_be_bytes(digits);
-    if letters & HIGH != 0 {
-        return None;
-    }
-    // The high bit of each byte that is at least so much; no sum is carried to the next byte.
-    let at_least = |least: u8| letters + (0x80 - u64::from(least)) * ONES;
+    // The high bit of each byte that is at least so much; of one below 0x80 no sum is carried to the next.
+    let at_least = |least: u8| (letters & !HIGH) + (0x80 - u64::from(least)) * ONES;
     let digits = at_least(b'0') & !at_least(b'9' + 1);
     let letters_of_hex = at_least(b'a') & !at_least(b'f' + 1);
-    if (digits | letters_of_hex) & HIGH != HIGH {
-        return None;
-    }
+    let is_valid = (digits | letters_of_hex) & !letters & HIGH == HIGH;
     let values = (letters & (0x0f * ONES)) + ((letters >> 6) & ONES) * 9;
     // Pairs of digits are put together, then pairs of those.
     let values = (values | values >> 4) & 0x00ff_00ff_00ff_00ff;
     let values = (values | values >> 8) & 0x0000_ffff_0000_ffff;
-    u32::try_from((values | values >> 16) & 0xffff_ffff).ok()
+    ((values | values >> 16) & 0xffff_ffff, is_valid)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use opentelemetry::trace::SpanContext;
 
-pub(crate) use origins::{Origin, Origins, same_span};
+pub(crate) use origins::{Found, Origin, Origins, same_span};
 
 /// How many links a span gets unless told otherwise: the SDK's own default limit, past which it
 /// drops them silently.
@@ -178,7 +178,7 @@ impl Kind {
 /// What a handler finds when it starts.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Situation<'s> {
-    pub(crate) origins: &'s Origins<'s>,
+    pub(crate) origins: Found,
     pub(crate) ambient: &'s SpanContext,
     /// Failed attempts that messages tell of, each once.
     pub(crate) attempts: usize,
@@ -261,8 +261,8 @@ impl Relation {
             Kind::Continue if is_batch => {
                 Placement { reason: Some(Reason::Batch), ..Relation::LINK.place(situation) }
             }
-            Kind::Continue if origins.is_empty() => {
-                situation.links_origins(Kind::Continue, links_ambient(origins, ambient))
+            Kind::Continue if origins.distinct == 0 => {
+                situation.links_origins(Kind::Continue, origins.lets_link(ambient))
             }
             Kind::Continue => match self.limits.spent(&situation.sending) {
                 Some(reason) => {
@@ -272,7 +272,7 @@ impl Relation {
                     parent: Parent::Origin,
                     hops: self.limits.count(&situation.sending),
                     reason: self.age_unknown(&situation.sending),
-                    ..situation.links_origins(Kind::Continue, links_ambient(origins, ambient))
+                    ..situation.links_origins(Kind::Continue, origins.lets_link(ambient))
                 },
             },
             Kind::Link if self.nested => Placement {
@@ -280,7 +280,7 @@ impl Relation {
                 baggage: Baggage::AmbientThenMessage,
                 ..situation.links_origins(Kind::Link, false)
             },
-            Kind::Link => situation.links_origins(Kind::Link, links_ambient(origins, ambient)),
+            Kind::Link => situation.links_origins(Kind::Link, origins.lets_link(ambient)),
         }
     }
 }
@@ -350,8 +350,8 @@ impl Relation {
 impl Situation<'_> {
     /// A root with a link to each distinct origin and to failed attempts.
     fn links_origins(self, kind: Kind, ambient: bool) -> Placement {
-        let linked =
-            self.links(kind, missing_context(self.origins), self.origins.distinct(), ambient);
+        let Found { distinct, .. } = self.origins;
+        let linked = self.links(kind, self.origins.missing_context(), distinct, ambient);
         let room = self.max_links - linked.origins_linked - usize::from(linked.ambient_linked);
         Placement { attempts_linked: self.attempts.min(room), ..linked }
     }
@@ -375,18 +375,20 @@ impl Situation<'_> {
     }
 }
 
-/// An ambient span that is an origin as well has its link already.
-fn links_ambient(origins: &Origins<'_>, ambient: &SpanContext) -> bool {
-    ambient.is_valid() && !origins.has(ambient)
-}
+impl Found {
+    /// An ambient span that is an origin as well has its link already.
+    fn lets_link(self, ambient: &SpanContext) -> bool {
+        ambient.is_valid() && !self.has_ambient
+    }
 
-fn missing_context(origins: &Origins<'_>) -> Option<Reason> {
-    if origins.unreadable() > 0 {
-        Some(Reason::Unreadable)
-    } else if origins.is_empty() {
-        Some(Reason::NoContext)
-    } else {
-        None
+    fn missing_context(self) -> Option<Reason> {
+        if self.any_unreadable {
+            Some(Reason::Unreadable)
+        } else if self.distinct == 0 {
+            Some(Reason::NoContext)
+        } else {
+            None
+        }
     }
 }
 

@@ -7,17 +7,24 @@ use opentelemetry::trace::{SpanContext, SpanId, TraceId};
 
 use crate::carrier::{Agreement, Facts};
 
-/// The distinct origins of a message or a batch, in order.
+/// What of them decides where a span belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Found {
+    pub(crate) distinct: usize,
+    /// Whether a message has a context that can't be read.
+    pub(crate) any_unreadable: bool,
+    /// Whether the span that is active where the handler starts is one of them.
+    pub(crate) has_ambient: bool,
+}
+
+/// The distinct origins of a batch, in order.
 #[derive(Debug)]
 pub(crate) struct Origins<'m> {
-    /// The only one of most calls, which therefore allocate nothing here. It may be the parent.
-    first: Option<Origin<'m>>,
-    /// With the first, no more than the span may link to.
-    others: Vec<Origin<'m>>,
+    /// No more than the span may link to.
+    kept: Vec<Origin<'m>>,
     /// The span ids of these: side by side, many are looked through in one go.
     span_ids: Vec<u64>,
     max_kept: usize,
-    /// Those that are not kept.
     left_out: HashSet<(TraceId, SpanId)>,
     unreadable: usize,
 }
@@ -34,8 +41,7 @@ pub(crate) struct Origin<'m> {
 impl<'m> Origins<'m> {
     pub(crate) fn to_link(max_links: usize) -> Self {
         Self {
-            first: None,
-            others: Vec::new(),
+            kept: Vec::new(),
             span_ids: Vec::new(),
             max_kept: max_links.max(1),
             left_out: HashSet::new(),
@@ -44,10 +50,9 @@ impl<'m> Origins<'m> {
     }
 
     pub(crate) fn into_owned(self) -> Origins<'static> {
-        let Self { first, others, span_ids, max_kept, left_out, unreadable } = self;
-        let others = others.into_iter().map(Origin::into_owned).collect();
-        let first = first.map(Origin::into_owned);
-        Origins { first, others, span_ids, max_kept, left_out, unreadable }
+        let Self { kept, span_ids, max_kept, left_out, unreadable } = self;
+        let kept = kept.into_iter().map(Origin::into_owned).collect();
+        Origins { kept, span_ids, max_kept, left_out, unreadable }
     }
 
     /// Takes the origin of one more message, and gives back where that is kept. An invalid one is none.
@@ -55,47 +60,42 @@ impl<'m> Origins<'m> {
         if !origin.is_valid() {
             return None;
         }
-        match &self.first {
-            None => return Some(self.first.insert(Origin::of(origin))),
-            Some(first) if same_span(&first.context, origin) => {
-                return self.first.as_mut().map(Origin::with_one_more);
-            }
-            Some(_) => {}
+        if let Some(place) = self.place_of(origin) {
+            let known = &mut self.kept[place];
+            known.messages += 1;
+            return Some(known);
         }
-        if let Some(place) = self.place_among_others(origin) {
-            return self.others.get_mut(place).map(Origin::with_one_more);
-        }
-        if 1 + self.others.len() == self.max_kept {
+        if self.kept.len() == self.max_kept {
             self.left_out.insert((origin.trace_id(), origin.span_id()));
             return None;
         }
         self.span_ids.push(comparable(origin));
-        self.others.push(Origin::of(origin));
-        self.others.last_mut()
+        self.kept.push(Origin { context: origin.clone(), messages: 1, facts: None });
+        self.kept.last_mut()
     }
 
-    fn place_among_others(&self, origin: &SpanContext) -> Option<usize> {
+    fn place_of(&self, origin: &SpanContext) -> Option<usize> {
         // Two senders whose span ids are the same are rare, and may still be of two traces.
         if !self.span_ids.contains(&comparable(origin)) {
             return None;
         }
-        self.others.iter().position(|known| same_span(&known.context, origin))
+        self.kept.iter().position(|known| same_span(&known.context, origin))
     }
 
     pub(crate) fn add_unreadable(&mut self) {
         self.unreadable += 1;
     }
 
-    pub(crate) fn unreadable(&self) -> usize {
-        self.unreadable
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.first.is_none()
+    pub(crate) fn found(&self, ambient: &SpanContext) -> Found {
+        Found {
+            distinct: self.distinct(),
+            any_unreadable: self.unreadable > 0,
+            has_ambient: self.place_of(ambient).is_some(),
+        }
     }
 
     pub(crate) fn distinct(&self) -> usize {
-        usize::from(self.first.is_some()) + self.others.len() + self.left_out.len()
+        self.kept.len() + self.left_out.len()
     }
 
     /// All of them, those too that get no link.
@@ -104,27 +104,13 @@ impl<'m> Origins<'m> {
         kept.chain(self.left_out.iter().copied())
     }
 
-    pub(crate) fn has(&self, span: &SpanContext) -> bool {
-        self.iter().any(|origin| same_span(&origin.context, span))
-    }
-
     /// Those that may get a link.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Origin<'m>> {
-        self.first.iter().chain(&self.others)
+    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = &Origin<'m>> {
+        self.kept.iter()
     }
 }
 
 impl<'m> Origin<'m> {
-    /// With one message.
-    fn of(context: &SpanContext) -> Self {
-        Self { context: context.clone(), messages: 1, facts: None }
-    }
-
-    fn with_one_more(&mut self) -> &mut Self {
-        self.messages += 1;
-        self
-    }
-
     /// Takes what the last message tells about itself.
     pub(crate) fn tell(&mut self, facts: &Facts<'m>) {
         if let Some(agreement) = &mut self.facts {

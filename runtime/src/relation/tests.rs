@@ -26,7 +26,7 @@ fn place_within(
         found.add(&span(origin));
     }
     relation.place(Situation {
-        origins: &found,
+        origins: found.found(&span(ambient)),
         ambient: &span(ambient),
         attempts: 0,
         sending: Sending::default(),
@@ -40,7 +40,7 @@ fn place_sent(relation: Relation, sending: Sending) -> Placement {
     let mut origins = Origins::to_link(MAX_LINKS);
     origins.add(&span(1));
     relation.place(Situation {
-        origins: &origins,
+        origins: origins.found(&span(0)),
         ambient: &span(0),
         attempts: 0,
         sending,
@@ -146,7 +146,7 @@ fn a_context_that_cannot_be_read_is_told_apart_from_none() {
     let mut origins = Origins::to_link(MAX_LINKS);
     origins.add_unreadable();
     let situation = Situation {
-        origins: &origins,
+        origins: origins.found(&span(0)),
         ambient: &span(0),
         attempts: 0,
         sending: Sending::default(),
@@ -263,7 +263,7 @@ fn failed_attempts_are_linked_after_the_origins_where_there_is_room() {
         let mut origins = Origins::to_link(max_links);
         origins.add(&span(1));
         let placement = relation.place(Situation {
-            origins: &origins,
+            origins: origins.found(&span(9)),
             ambient: &span(9),
             attempts: 2,
             sending: Sending::default(),

@@ -6,6 +6,7 @@
 pub(super) mod listening;
 
 use std::cell::Cell;
+use std::mem;
 
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::trace::{Link, SpanBuilder, SpanContext, SpanKind, TraceContextExt};
@@ -32,7 +33,15 @@ pub(super) enum Undecided {
     /// A bridge took the parent and the links, or a per-layer filter hides the span from it.
     Answered { passes_through: Context },
     /// No bridge was found: one may be behind a `reload` layer, or there is none.
-    NotFound { builder: SpanBuilder, fields: Vec<KeyValue>, parent: Context, root: bool },
+    NotFound(Box<Unmade>),
+}
+
+/// What the API is told where no bridge has made the span.
+pub(super) struct Unmade {
+    builder: SpanBuilder,
+    fields: Vec<KeyValue>,
+    parent: Context,
+    root: bool,
 }
 
 /// Who makes a span for this site.
@@ -48,36 +57,28 @@ pub(super) fn maker(site: &Site) -> Maker {
 }
 
 /// Makes the span of `draft` through `tracing`.
-pub(super) fn start(mut draft: Draft<'_>, active: &mut ActiveSpan) {
-    let span = make(&mut draft);
-    let undecided = match span.set_parent(draft.parent.clone()) {
+pub(super) fn start(draft: &mut Draft<'_>, active: &mut ActiveSpan) {
+    let span = make(draft);
+    let parent = mem::take(&mut draft.parent);
+    let undecided = match span.set_parent(parent.clone()) {
         Ok(()) | Err(SetParentError::AlreadyStarted) => {
-            for Link { span_context, attributes, .. } in draft.links {
+            for Link { span_context, attributes, .. } in draft.links.drain(..) {
                 span.add_link_with_attributes(span_context, attributes);
             }
-            for KeyValue { key, value, .. } in draft.attributes {
+            for KeyValue { key, value, .. } in draft.attributes.drain(..) {
                 span.set_attribute(key, value);
             }
-            Undecided::Answered { passes_through: draft.parent }
+            Undecided::Answered { passes_through: parent }
         }
         Err(SetParentError::LayerNotFound | SetParentError::SpanDisabled) => {
             BRIDGE_HAS_ANSWERED.set(false);
-            Undecided::NotFound {
-                fields: draft.take_field_attributes(),
-                root: draft.lineage == Lineage::Root
-                    && !draft.parent.span().span_context().is_valid(),
-                builder: SpanBuilder {
-                    span_kind: Some(draft.kind),
-                    name: draft.name,
-                    attributes: Some(draft.attributes),
-                    links: Some(draft.links),
-                    ..SpanBuilder::default()
-                },
-                parent: draft.parent,
-            }
+            let root = draft.lineage == Lineage::Root && !parent.span().span_context().is_valid();
+            let fields = draft.field_attributes().collect();
+            let unmade = Unmade { builder: draft.take_builder(), fields, parent, root };
+            Undecided::NotFound(Box::new(unmade))
         }
     };
-    active.undecided = Some(Box::new(undecided));
+    active.undecided = Some(undecided);
     active.change(|inside| inside.tracing = span);
 }
 
@@ -115,8 +116,8 @@ fn make(draft: &mut Draft<'_>) -> Span {
         Span::new(metadata, &values)
     };
     if undeclared {
-        let attributes = draft.take_field_attributes();
-        draft.attributes.extend(attributes);
+        draft.attributes.extend(draft.field_attributes());
+        draft.fields = &[];
     }
     span
 }
@@ -158,10 +159,9 @@ impl Undecided {
                 };
                 answered(own, passes_through, entering_made_it_current, inside)
             }
-            Self::NotFound { builder, parent, root, .. } if entering_made_it_current => {
-                behind_reload(builder, &parent, root, inside)
-            }
-            Self::NotFound { mut builder, fields, parent, .. } => {
+            Self::NotFound(unmade) if entering_made_it_current => behind_reload(*unmade, inside),
+            Self::NotFound(unmade) => {
+                let Unmade { mut builder, fields, parent, .. } = *unmade;
                 // `tracing` has them for its log lines; nobody carries them to this span.
                 builder.attributes.get_or_insert_default().extend(fields);
                 otel::build(builder, parent, inside)
@@ -195,7 +195,8 @@ fn answered(own: Context, passes_through: Context, is_current: bool, inside: &mu
 
 /// A bridge behind a `reload` layer has made the span, with the right parent; it can be reached
 /// only through the context that it made current.
-fn behind_reload(builder: SpanBuilder, parent: &Context, root: bool, inside: &mut Inside) -> Way {
+fn behind_reload(unmade: Unmade, inside: &mut Inside) -> Way {
+    let Unmade { builder, parent, root, .. } = unmade;
     let own = Context::current();
     for Link { span_context, attributes, .. } in builder.links.unwrap_or_default() {
         own.span().add_link(span_context, attributes);
@@ -206,7 +207,7 @@ fn behind_reload(builder: SpanBuilder, parent: &Context, root: bool, inside: &mu
     let attach = if lost_baggage {
         Some(own.with_baggage(copied(parent.baggage())))
     } else {
-        keep_random_flag(&own, parent)
+        keep_random_flag(&own, &parent)
     };
     inside.attach = attach.map_or(Attach::Nothing, Attach::Other);
     inside.own = Some(own);

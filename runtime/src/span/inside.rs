@@ -139,7 +139,15 @@ impl Inside {
 
     /// Drops all that it holds, and keeps it for the next span.
     pub(super) fn retire(mut self: Box<Self>) {
-        *self = Self::NONE;
+        #[cfg(feature = "tracing")]
+        if !self.tracing.is_none() {
+            self.tracing = tracing::Span::none();
+        }
+        self.own = None;
+        self.attach = Attach::Nothing;
+        self.ends_here = false;
+        self.started_by = Running::Unchanged;
+        self.around = None;
         let _ = SPARE.try_with(|spare| spare.set(Some(self)));
     }
 

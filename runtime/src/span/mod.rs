@@ -19,7 +19,7 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::fmt;
 
-use opentelemetry::trace::{Link, SpanKind, Status, TraceContextExt};
+use opentelemetry::trace::{Link, SpanBuilder, SpanKind, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
 
 #[cfg(feature = "tracing")]
@@ -41,7 +41,6 @@ pub(crate) use ways::{Noted, Way};
 #[cfg(feature = "metrics")]
 use crate::metrics::Measured;
 use crate::outcome::Outcome;
-use crate::semconv::key;
 
 /// A span that is decided on and not yet made.
 pub(crate) struct Draft<'a> {
@@ -76,7 +75,7 @@ pub(crate) enum Lineage {
     Contextual,
 }
 
-impl Draft<'_> {
+impl<'a> Draft<'a> {
     /// Makes the span, unless it is switched off or telemetry is suppressed here.
     pub(crate) fn start(self) -> ActiveSpan {
         let maker = Maker::of(&self.site, self.enabled);
@@ -107,20 +106,32 @@ impl Draft<'_> {
         // ours, the user's alone is set.
         let fields = self.fields;
         if !fields.is_empty() {
-            self.attributes.retain(|ours| fields.iter().all(|(name, _)| *name != ours.key.as_str()));
+            self.attributes
+                .retain(|ours| fields.iter().all(|(name, _)| *name != ours.key.as_str()));
         }
         match maker {
             #[cfg(feature = "tracing")]
-            Maker::Tracing => bridge::start(self, &mut active),
-            _ => otel::start(self, &mut active),
+            Maker::Tracing => bridge::start(&mut self, &mut active),
+            _ => otel::start(&mut self, &mut active),
         }
         active
     }
 
     /// The user's fields as attributes, for where `tracing` does not carry them.
-    fn take_field_attributes(&mut self) -> Vec<KeyValue> {
-        let fields = std::mem::take(&mut self.fields);
-        fields.iter().filter_map(|(name, value)| value.to_attribute(name)).collect()
+    fn field_attributes(&self) -> impl Iterator<Item = KeyValue> + use<'a> {
+        self.fields.iter().filter_map(|(name, value)| value.to_attribute(name))
+    }
+
+    /// All but the parent, for OpenTelemetry's API.
+    #[inline]
+    fn take_builder(&mut self) -> SpanBuilder {
+        SpanBuilder {
+            span_kind: Some(self.kind.clone()),
+            name: std::mem::take(&mut self.name),
+            attributes: Some(std::mem::take(&mut self.attributes)),
+            links: Some(std::mem::take(&mut self.links)),
+            ..SpanBuilder::default()
+        }
     }
 }
 
@@ -176,7 +187,7 @@ pub struct ActiveSpan {
     inside: Option<Box<Inside>>,
     /// What is left to find out when the span is entered for the first time.
     #[cfg(feature = "tracing")]
-    undecided: Option<Box<bridge::Undecided>>,
+    undecided: Option<bridge::Undecided>,
     /// The event that tells of a failure.
     #[cfg(feature = "tracing")]
     tells_failure: Option<&'static tracing::callsite::DefaultCallsite>,
@@ -337,29 +348,20 @@ impl ActiveSpan {
             return;
         }
         self.decide();
-        let attributes = outcome.attributes();
-        #[cfg(feature = "metrics")]
-        let is_retried = outcome.is_retried();
-        let failure = outcome.into_failure();
         #[cfg(feature = "tracing")]
-        if let (Some(failure), Some(callsite)) = (&failure, self.tells_failure) {
+        if let (Some(failure), Some(callsite)) = (outcome.failure(), self.tells_failure) {
             // Inside the span, whose status comes after it: a bridge sets one of its own.
             self.enter_with(|_| failure::tell(failure, callsite));
         }
         #[cfg(feature = "metrics")]
         if let Some(measured) = self.measured.take() {
-            measured.record(failure.as_ref().map(|failure| &failure.error_type), is_retried);
+            let error_type = outcome.failure().map(|failure| &failure.error_type);
+            measured.record(error_type, outcome.is_retried());
         }
         let Some(mut inside) = self.inside.take() else { return };
         if let Some(own) = inside.own.take() {
             let span = own.span();
-            if !attributes.is_empty() {
-                span.set_attributes(attributes);
-            }
-            if let Some(failure) = failure {
-                span.set_attribute(KeyValue::new(key::ERROR_TYPE, failure.error_type));
-                span.set_status(Status::error(failure.description));
-            }
+            outcome.tell(&span);
             if inside.ends_here {
                 span.end();
             }

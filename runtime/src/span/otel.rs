@@ -1,5 +1,6 @@
 //! The span made with OpenTelemetry's own API: where no bridge listens to `tracing`.
 
+use std::mem;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -33,25 +34,15 @@ pub(super) fn maker() -> Maker {
 }
 
 /// Makes the span of `draft`.
-pub(super) fn start(mut draft: Draft<'_>, active: &mut ActiveSpan) {
-    let mut attributes = std::mem::take(&mut draft.attributes);
-    if !draft.fields.is_empty() {
-        attributes.extend(draft.take_field_attributes());
-    }
-    let builder = SpanBuilder {
-        span_kind: Some(draft.kind),
-        name: draft.name,
-        attributes: Some(attributes),
-        links: Some(draft.links),
-        ..SpanBuilder::default()
-    };
-    active.change(|inside| {
-        let way = build(builder, draft.parent, inside);
-        ways::note(way, inside.own.as_ref());
-    });
+pub(super) fn start(draft: &mut Draft<'_>, active: &mut ActiveSpan) {
+    let Some(inside) = &mut active.inside else { return };
+    draft.attributes.extend(draft.field_attributes());
+    let way = build(draft.take_builder(), mem::take(&mut draft.parent), inside);
+    ways::note(way, inside.own.as_ref());
 }
 
 /// Makes a span, or lets its parent pass through.
+#[inline] // a builder is large, and moved less often so
 pub(super) fn build(builder: SpanBuilder, parent: Context, inside: &mut Inside) -> Way {
     #[cfg(feature = "testing")]
     if let Some(tracer) = capture::tracer() {

@@ -175,7 +175,8 @@ mod tests {
         metadata.remove_header("traceparent-bin");
         assert_eq!(metadata.len(), 1);
         let capture = ["traceparent-bin"];
-        let reading = crate::carrier::Propagator::current().read(&metadata, &capture);
+        let mut reading = crate::carrier::Reading::default();
+        crate::carrier::Propagator::current().read(&metadata, &capture, &mut reading);
         assert!(reading.captured.is_empty() && !reading.carried.origin().is_valid());
         assert!(!reading.unreadable);
     }
