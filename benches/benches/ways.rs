@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use criterion::{Criterion, Throughput};
+use criterion::{Criterion, PlottingBackend, Throughput};
 use throughline_benches::messages::Messages;
 use throughline_benches::set_up::SetUp;
 use throughline_benches::ways::rows;
@@ -23,6 +23,7 @@ fn bench(set_up: &SetUp) {
     let mut criterion = Criterion::default()
         .warm_up_time(Duration::from_millis(200))
         .measurement_time(Duration::from_secs(1))
+        .plotting_backend(PlottingBackend::Plotters)
         .configure_from_args();
     let messages = Messages::new(set_up.sampled);
     for row in rows(set_up, &messages) {
