@@ -133,12 +133,15 @@ pub async fn instrument(message: &Message, awaits: usize) -> usize {
     body(message, awaits).await
 }
 
-/// fastrace, with a decoded traceparent: a trace of its own, with a link to the sender's span.
+/// fastrace, with a decoded traceparent: a trace of its own, sampled as the sender is, with a link to it.
 pub async fn fastrace_link(message: &Message, awaits: usize) -> usize {
-    let mut span = Span::root("handler", SpanContext::random());
-    if let Some(sender) = sender_of_fastrace(message) {
-        span = span.with_link(sender);
-    }
+    let span = match sender_of_fastrace(message) {
+        Some(sender) => {
+            let root = SpanContext::random().sampled(sender.sampled);
+            Span::root("handler", root).with_link(sender)
+        }
+        None => Span::root("handler", SpanContext::random()),
+    };
     let span = span.with_properties(|| properties("link"));
     body(message, awaits).in_span(span).await
 }

@@ -25,7 +25,7 @@ pub struct SetUp {
 }
 
 impl SetUp {
-    /// Those that are compared. Without a subscriber first: once one was set, `tracing` asks more.
+    /// Those that are compared.
     pub const COMPARED: &[Self] = &[
         Self::new("nothing", true, || {}),
         Self::new("alone", true, || drop(install(true))).beside_fastrace(),
