@@ -1,5 +1,5 @@
-//! Every way by itself, for Criterion's statistics, plots and comparison with the run before. The same rows as in
-//! `compare`, which is what tells one way from another where a machine has other things to do as well.
+//! Every way by itself, for Criterion's statistics, plots and comparison with the run before. The same rows as
+//! in `compare`, which is what tells one way from another where a machine has other things to do as well.
 
 use std::time::Duration;
 

@@ -168,11 +168,12 @@ impl<'a> Way<'a> {
         Self { messages, ..self }
     }
 
-    /// fastrace leaves what it notes in a ring, one place for each poll of a message and four more at the most, and
-    /// wakes its collector's thread when half of the 10,240 places are taken. Once with the collector asleep
-    /// until it is flushed, which is as cheap as it can be: what is done while nothing is timed costs nothing. So
-    /// few at once that the allocator does not give back what the collector frees. And once with the collector
-    /// at work on another core whenever it is woken.
+    /// fastrace leaves what it notes in a ring, a place for each poll of a message and four more at the most,
+    /// and wakes its collector's thread when half of the 10,240 places are taken.
+    ///
+    /// Once with the collector asleep until it is flushed, while nothing is timed: as cheap as it can be. So
+    /// few at once that the allocator does not give back to the system what the collector frees. And once
+    /// with the collector at work on another core whenever it is woken.
     fn of_fastrace(
         awaits: usize,
         handle: impl Fn() -> usize + Send + Sync + Copy + 'a,

@@ -1,5 +1,5 @@
-//! Nothing is kept of what was handled, be it for each message id, each destination or each trace: what is allocated
-//! and what is resident, after a tenth of the messages and after all of them.
+//! Nothing is kept of what was handled, be it for each message id, each destination or each trace: what is
+//! allocated and what is resident, after a tenth of the messages and after all of them.
 //!
 //! `cargo test --release --test memory -- 10000000` handles so many in each set-up.
 

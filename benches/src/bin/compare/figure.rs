@@ -10,7 +10,7 @@ pub struct Figure {
     pub way: String,
     /// Of one message, on one thread.
     pub nanoseconds: f64,
-    /// On one thread, the time held against that of the row's first way; on two, their work held against one's.
+    /// On one thread, the time beside that of the row's first way; on two, their work beside that of one.
     pub ratio: Quartiles,
 }
 
