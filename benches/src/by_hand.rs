@@ -1,5 +1,7 @@
 //! What a user would write by hand, as the documentation of each library shows it.
 
+use fastrace::future::FutureExt as _;
+use fastrace::prelude::{Span, SpanContext};
 use opentelemetry::propagation::TextMapPropagator as _;
 use opentelemetry::trace::{FutureExt as _, Link, SpanKind, TraceContextExt as _, Tracer as _};
 use opentelemetry::{Context, KeyValue, global};
@@ -7,7 +9,8 @@ use opentelemetry_sdk::propagation::TraceContextPropagator;
 use tracing::Instrument as _;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-use crate::{Message, body};
+use crate::body;
+use crate::messages::Message;
 
 fn attributes(relation: &'static str) -> Vec<KeyValue> {
     vec![
@@ -130,22 +133,37 @@ pub async fn instrument(message: &Message, awaits: usize) -> usize {
     body(message, awaits).await
 }
 
-/// fastrace, with a decoded traceparent: a child of the sender's span.
-pub async fn fastrace(message: &Message, awaits: usize) -> usize {
-    use fastrace::future::FutureExt as _;
-    use fastrace::prelude::{Span, SpanContext};
-
-    let sender = message.get("traceparent").and_then(|it| SpanContext::decode_w3c_traceparent(it));
-    let span =
-        Span::root("handler", sender.unwrap_or_else(SpanContext::random)).with_properties(|| {
-            [
-                ("messaging.operation.name", "handler"),
-                ("messaging.operation.type", "process"),
-                ("code.function.name", "throughline_benches::by_hand::handler"),
-                ("throughline.relation.kind", "continue"),
-            ]
-        });
+/// fastrace, with a decoded traceparent: a trace of its own, sampled as the sender is, with a link to it.
+pub async fn fastrace_link(message: &Message, awaits: usize) -> usize {
+    let span = match sender_of_fastrace(message) {
+        Some(sender) => {
+            let root = SpanContext::random().sampled(sender.sampled);
+            Span::root("handler", root).with_link(sender)
+        }
+        None => Span::root("handler", SpanContext::random()),
+    };
+    let span = span.with_properties(|| properties("link"));
     body(message, awaits).in_span(span).await
+}
+
+/// The same, as a child of the sender's span.
+pub async fn fastrace_continue(message: &Message, awaits: usize) -> usize {
+    let sender = sender_of_fastrace(message).unwrap_or_else(SpanContext::random);
+    let span = Span::root("handler", sender).with_properties(|| properties("continue"));
+    body(message, awaits).in_span(span).await
+}
+
+fn sender_of_fastrace(message: &Message) -> Option<SpanContext> {
+    message.get("traceparent").and_then(|it| SpanContext::decode_w3c_traceparent(it))
+}
+
+fn properties(relation: &'static str) -> [(&'static str, &'static str); 4] {
+    [
+        ("messaging.operation.name", "handler"),
+        ("messaging.operation.type", "process"),
+        ("code.function.name", "throughline_benches::by_hand::handler"),
+        ("throughline.relation.kind", relation),
+    ]
 }
 
 /// The SDK's span started, attached and ended, with nothing else.

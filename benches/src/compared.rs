@@ -2,7 +2,8 @@
 
 use throughline::async_consumer;
 
-use crate::{Message, body};
+use crate::body;
+use crate::messages::Message;
 
 /// Its own trace, with a link back.
 #[async_consumer(link)]

@@ -3,34 +3,15 @@
 
 pub mod by_hand;
 pub mod compared;
+pub mod messages;
 pub mod set_up;
+pub mod ways;
 
-use std::collections::HashMap;
 use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-/// A message as a broker's client would have it, for the stock propagator as well.
-pub type Message = HashMap<String, String>;
-
-/// The message that is handled: it carries a `traceparent` and a header of the user's.
-pub fn message(sampled: bool) -> Message {
-    let flags = if sampled { "01" } else { "00" };
-    let traceparent = format!("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-{flags}");
-    HashMap::from([
-        ("traceparent".to_owned(), traceparent),
-        ("tenant".to_owned(), "acme".to_owned()),
-    ])
-}
-
-/// So many messages of as many senders.
-pub fn batch(messages: u64) -> Vec<Message> {
-    let of = |n: u64| {
-        let traceparent = format!("00-{:032x}-{:016x}-01", u128::from(n) + 1, n + 1);
-        HashMap::from([("traceparent".to_owned(), traceparent)])
-    };
-    (0..messages).map(of).collect()
-}
+use messages::Message;
 
 /// Polls until it is ready; what is compared waits for nothing but [`yield_now`].
 pub fn block_on<F: Future>(future: F) -> F::Output {

@@ -1,6 +1,9 @@
 //! The telemetry around the handler. A processor that throws every span away, and the global tracer for
 //! all, which is boxed.
 
+use std::process::Command;
+use std::time::Duration;
+
 use opentelemetry::global;
 use opentelemetry::propagation::TextMapCompositePropagator;
 use opentelemetry::trace::TracerProvider as _;
@@ -9,55 +12,87 @@ use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider, Span, SpanData, SpanProcessor};
 use tracing_subscriber::layer::SubscriberExt as _;
 
-/// Throws every span away.
-#[derive(Debug)]
-struct Discard;
-
-impl SpanProcessor for Discard {
-    fn on_start(&self, _: &mut Span, _: &opentelemetry::Context) {}
-
-    fn on_end(&self, span: SpanData) {
-        std::hint::black_box(span);
-    }
-
-    fn force_flush(&self) -> OTelSdkResult {
-        Ok(())
-    }
-
-    fn shutdown_with_timeout(&self, _: std::time::Duration) -> OTelSdkResult {
-        Ok(())
-    }
+/// What stands around the handler. It is the program's for good, so each has a process of its own.
+pub struct SetUp {
+    pub name: &'static str,
+    /// Whether the sender is sampled, and a root.
+    pub sampled: bool,
+    /// Whether a layer for `tracing` makes the spans.
+    pub through_tracing: bool,
+    /// Whether fastrace is compared as well, which needs nothing of OpenTelemetry's.
+    pub has_fastrace: bool,
+    install: fn(),
 }
 
-/// Whether roots are sampled.
-pub fn provider(sampled: bool) -> SdkTracerProvider {
-    let root = if sampled { Sampler::AlwaysOn } else { Sampler::AlwaysOff };
-    SdkTracerProvider::builder()
-        .with_span_processor(Discard)
-        .with_sampler(Sampler::ParentBased(Box::new(root)))
-        .build()
-}
-
-/// What stands around the handler, by name: the program's for good.
-pub fn set_up(how: &str) {
-    match how {
-        "nothing" => {}
-        "alone" => install(true),
-        "alone-unsampled" => install(false),
-        "stock" => {
+impl SetUp {
+    /// Those that are compared.
+    pub const COMPARED: &[Self] = &[
+        Self::new("nothing", true, || {}),
+        Self::new("alone", true, || drop(install(true))).beside_fastrace(),
+        Self::new("alone-unsampled", false, || drop(install(false))).beside_fastrace(),
+        Self::new("stock", true, || {
             install(true);
             install_the_stock_propagator();
+        }),
+        Self::new("layer", true, || install_a_layer(true)).through_tracing(),
+        Self::new("layer-unsampled", false, || install_a_layer(false)).through_tracing(),
+    ];
+
+    /// For `COMPARED`, once [`hand_over`] can do it.
+    const NOT_YET_COMPARED: &[Self] = &[
+        Self::new("handed-over", true, || hand_over(install(true))),
+        Self::new("handed-over-unsampled", false, || hand_over(install(false))),
+    ];
+
+    const fn new(name: &'static str, sampled: bool, install: fn()) -> Self {
+        Self { name, sampled, through_tracing: false, has_fastrace: false, install }
+    }
+
+    const fn through_tracing(self) -> Self {
+        Self { through_tracing: true, ..self }
+    }
+
+    const fn beside_fastrace(self) -> Self {
+        Self { has_fastrace: true, ..self }
+    }
+
+    pub fn named(name: &str) -> Option<&'static Self> {
+        Self::COMPARED.iter().chain(Self::NOT_YET_COMPARED).find(|set_up| set_up.name == name)
+    }
+
+    /// That of this process, where it has one: see [`SetUp::process`].
+    pub fn of_this_process() -> Option<&'static Self> {
+        let name = std::env::var(VARIABLE).ok()?;
+        Some(Self::named(&name).unwrap_or_else(|| panic!("no set-up {name}")))
+    }
+
+    /// This program once more with its arguments, for this set-up alone.
+    pub fn process(&self) -> Command {
+        let mut itself = Command::new(std::env::current_exe().expect("a path"));
+        itself.args(std::env::args_os().skip(1)).env(VARIABLE, self.name);
+        itself
+    }
+
+    pub fn install(&self) {
+        (self.install)();
+        if self.has_fastrace {
+            install_fastrace();
         }
-        "layer" => install_a_layer(true),
-        "layer-unsampled" => install_a_layer(false),
-        "fastrace" => install_fastrace(),
-        other => panic!("no set-up {other}"),
     }
 }
 
+const VARIABLE: &str = "SET_UP";
+
 /// OpenTelemetry alone.
-fn install(sampled: bool) {
-    global::set_tracer_provider(provider(sampled));
+fn install(sampled: bool) -> SdkTracerProvider {
+    let provider = provider(sampled);
+    global::set_tracer_provider(provider.clone());
+    provider
+}
+
+/// The provider that throughline need not look up, then. What is written by hand asks for the global one.
+fn hand_over(_provider: SdkTracerProvider) {
+    unimplemented!("throughline::use_provider");
 }
 
 /// The propagators that OpenTelemetry's own documentation sets.
@@ -81,13 +116,44 @@ fn install_a_layer(sampled: bool) {
     tracing::subscriber::set_global_default(subscriber).expect("set once");
 }
 
-/// fastrace, with a reporter that throws every span away.
+/// fastrace, with a reporter that throws every span away. Its collector has a thread of its own, and would
+/// work beside whatever is timed: it sleeps until it is flushed.
 fn install_fastrace() {
-    struct Discard;
-    impl fastrace::collector::Reporter for Discard {
-        fn report(&mut self, spans: Vec<fastrace::collector::SpanRecord>) {
-            std::hint::black_box(spans);
-        }
+    const NEVER: Duration = Duration::MAX;
+    let config = fastrace::collector::Config::default().report_interval(NEVER);
+    fastrace::set_reporter(Discard, config);
+}
+
+fn provider(sampled: bool) -> SdkTracerProvider {
+    let root = if sampled { Sampler::AlwaysOn } else { Sampler::AlwaysOff };
+    SdkTracerProvider::builder()
+        .with_span_processor(Discard)
+        .with_sampler(Sampler::ParentBased(Box::new(root)))
+        .build()
+}
+
+/// Throws every span away.
+#[derive(Debug)]
+struct Discard;
+
+impl SpanProcessor for Discard {
+    fn on_start(&self, _: &mut Span, _: &opentelemetry::Context) {}
+
+    fn on_end(&self, span: SpanData) {
+        std::hint::black_box(span);
     }
-    fastrace::set_reporter(Discard, fastrace::collector::Config::default());
+
+    fn force_flush(&self) -> OTelSdkResult {
+        Ok(())
+    }
+
+    fn shutdown_with_timeout(&self, _: Duration) -> OTelSdkResult {
+        Ok(())
+    }
+}
+
+impl fastrace::collector::Reporter for Discard {
+    fn report(&mut self, spans: Vec<fastrace::collector::SpanRecord>) {
+        std::hint::black_box(spans);
+    }
 }

@@ -4,9 +4,12 @@
 //! Each set-up has a process of its own, since a subscriber or a provider is the process's: this program
 //! runs itself once for each of them.
 
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
-use throughline_benches::{Message, batch, block_on, by_hand, compared, message, set_up::set_up};
+use throughline_benches::messages::{Messages, batch};
+use throughline_benches::set_up::SetUp;
+use throughline_benches::ways::{BY_HAND, THROUGHLINE, Way, rows};
+use throughline_benches::{block_on, compared};
 
 /// What is handled, the allocations under throughline, and by hand.
 type Counts = [(&'static str, u64, u64); 5];
@@ -61,15 +64,15 @@ const WRITTEN_DOWN: [(&str, Counts); 6] = [
 ];
 
 fn main() -> ExitCode {
-    if let Some(how) = std::env::args().nth(1).filter(|it| !it.starts_with('-')) {
-        count_all(&how);
+    if let Some(set_up) = SetUp::of_this_process() {
+        count_all(set_up);
         return ExitCode::SUCCESS;
     }
     let mut all_right = true;
     println!("set-up, way: throughline, by hand");
     for (how, expected) in WRITTEN_DOWN {
-        let itself = std::env::current_exe().expect("a path");
-        let output = Command::new(itself).arg(how).output().expect("it can be run");
+        let set_up = SetUp::named(how).expect("a set-up");
+        let output = set_up.process().output().expect("it can be run");
         assert!(output.status.success(), "{how}: {}", String::from_utf8_lossy(&output.stderr));
         let counted = String::from_utf8(output.stdout).expect("text");
         let counted: Vec<&str> = counted.lines().collect();
@@ -92,52 +95,17 @@ fn line(way: &str, ours: u64, by_hand: u64) -> String {
     format!("{way}: {ours}, {by_hand}")
 }
 
-fn count_all(how: &str) {
-    let sampled = !how.ends_with("unsampled");
-    set_up(how);
-    let message = message(sampled);
-    let without = Message::from([("tenant".to_owned(), "acme".to_owned())]);
-    let batch = batch(128);
-    let through_tracing = how.starts_with("layer");
-
-    let link = |message, awaits| {
-        let ours = count(|| block_on(compared::link(message, awaits)));
-        let by_hand = if through_tracing {
-            count(|| block_on(by_hand::tracing_link(message, awaits)))
-        } else {
-            count(|| block_on(by_hand::api_link(message, awaits)))
-        };
-        (ours, by_hand)
-    };
-    let continued = || {
-        let ours = count(|| block_on(compared::continued(&message, 0)));
-        let by_hand = if through_tracing {
-            count(|| block_on(by_hand::tracing_continue(&message, 0)))
-        } else {
-            count(|| block_on(by_hand::api_continue(&message, 0)))
-        };
-        (ours, by_hand)
-    };
-    let batched = || {
-        let ours = count(|| block_on(compared::batch(&batch)));
-        let by_hand = if through_tracing {
-            count(|| block_on(by_hand::tracing_batch(&batch)))
-        } else {
-            count(|| block_on(by_hand::api_batch(&batch)))
-        };
-        (ours, by_hand)
-    };
-    for (way, (ours, by_hand)) in [
-        (LINK, link(&message, 0)),
-        (LINK_AWAITING, link(&message, 100)),
-        (CONTINUE, continued()),
-        (NO_CONTEXT, link(&without, 0)),
-        (BATCH, batched()),
-    ] {
-        println!("{}", line(way, ours, by_hand));
+fn count_all(set_up: &SetUp) {
+    set_up.install();
+    let messages = Messages::new(set_up.sampled);
+    let rows = rows(set_up, &messages);
+    for what in [LINK, LINK_AWAITING, CONTINUE, NO_CONTEXT, BATCH] {
+        let row = rows.iter().find(|row| row.name == what).expect("a row");
+        let [ours, by_hand] = [THROUGHLINE, BY_HAND].map(|way| count(row.way(way).expect("a way")));
+        println!("{}", line(what, ours, by_hand));
     }
 
-    let of_as_many_traces = throughline_benches::batch(10_000);
+    let of_as_many_traces = batch(0..10_000);
     let handle_all = || {
         for message in &of_as_many_traces {
             block_on(compared::continued(message, 0));
@@ -148,11 +116,11 @@ fn count_all(how: &str) {
 }
 
 /// The first handlings set up what stays: a thread's stacks, a callsite, an extension's map.
-fn count(handle: impl Fn() -> usize) -> u64 {
+fn count(way: &Way<'_>) -> u64 {
     const TIMES: u64 = 64;
     let many = || {
         for _ in 0..TIMES {
-            std::hint::black_box(handle());
+            std::hint::black_box(way.handle());
         }
     };
     many();

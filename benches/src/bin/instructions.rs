@@ -1,44 +1,61 @@
-//! Runs one of the compared ways so many times: `instructions CASE SET-UP COUNT`. Under callgrind two
-//! runs with different counts tell what one handling takes.
+//! Handles messages in one of the ways, for callgrind to count what that takes: `instructions SET-UP ROW WAY`
+//! prints how many messages were handled in [`counted`]. Without arguments it lists what may be written.
 
-use throughline_benches::{batch, block_on, by_hand, compared, message, set_up::set_up};
+use std::hint::black_box;
+
+use throughline_benches::messages::Messages;
+use throughline_benches::set_up::SetUp;
+use throughline_benches::ways::{FASTRACE_COLLECTING, Way, rows};
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().collect();
-    let [_, case, how, count] = &arguments[..] else {
-        eprintln!(
-            "usage: instructions CASE nothing|alone|alone-unsampled|stock|layer|layer-unsampled COUNT"
-        );
-        std::process::exit(2);
-    };
-    set_up(how);
-    let message = message(!how.ends_with("unsampled"));
-    let without = throughline_benches::Message::from([("tenant".to_owned(), "acme".to_owned())]);
-    let batch = batch(128);
-    let once = || match case.as_str() {
-        "bare" => block_on(throughline_benches::body(&message, 0)),
-        "link" => block_on(compared::link(&message, 0)),
-        "continue" => block_on(compared::continued(&message, 0)),
-        "link-100" => block_on(compared::link(&message, 100)),
-        "batch" => block_on(compared::batch(&batch)),
-        "link-without" => block_on(compared::link(&without, 0)),
-        "api-link" => block_on(by_hand::api_link(&message, 0)),
-        "api-link-100" => block_on(by_hand::api_link(&message, 100)),
-        "api-continue" => block_on(by_hand::api_continue(&message, 0)),
-        "api-batch" => block_on(by_hand::api_batch(&batch)),
-        "api-link-without" => block_on(by_hand::api_link(&without, 0)),
-        "pass-through" => block_on(by_hand::pass_through(&message, 0)),
-        "tracing-link" => block_on(by_hand::tracing_link(&message, 0)),
-        "tracing-link-100" => block_on(by_hand::tracing_link(&message, 100)),
-        "tracing-continue" => block_on(by_hand::tracing_continue(&message, 0)),
-        "instrument" => block_on(by_hand::instrument(&message, 0)),
-        "fastrace" => block_on(by_hand::fastrace(&message, 0)),
-        "floor" => block_on(by_hand::floor(&message, 0)),
-        other => panic!("no case {other}"),
-    };
-    let mut sum = 0_usize;
-    for _ in 0..count.parse().expect("a number") {
-        sum += once();
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match &arguments[..] {
+        [] => list(),
+        [set_up, row, way] => {
+            if let Some(handled) = run(set_up, row, way) {
+                println!("{handled}");
+            } else {
+                eprintln!("no {way} in {row} in {set_up}");
+                std::process::exit(2);
+            }
+        }
+        _ => {
+            eprintln!("usage: instructions [SET-UP ROW WAY]");
+            std::process::exit(2);
+        }
     }
-    std::hint::black_box(sum);
+}
+
+/// Set-up, row and way, with tabs between.
+fn list() {
+    for set_up in SetUp::COMPARED {
+        for row in rows(set_up, &Messages::new(set_up.sampled)) {
+            // What depends on when another thread runs is another number in every run.
+            for way in row.ways.iter().filter(|way| way.name != FASTRACE_COLLECTING) {
+                println!("{}\t{}\t{}", set_up.name, row.name, way.name);
+            }
+        }
+    }
+}
+
+fn run(set_up: &str, row: &str, way: &str) -> Option<usize> {
+    let set_up = SetUp::named(set_up)?;
+    let messages = Messages::new(set_up.sampled);
+    let rows = rows(set_up, &messages);
+    let way = rows.iter().find(|it| it.name == row)?.way(way)?;
+    set_up.install();
+
+    // The first handlings set up what stays: a thread's stacks, a callsite, an extension's map.
+    way.time(50);
+    let handlings = way.at_once().min(1000 / way.messages as u64);
+    counted(way, handlings);
+    Some(handlings as usize * way.messages)
+}
+
+/// A symbol that callgrind can find.
+#[inline(never)]
+fn counted(way: &Way<'_>, handlings: u64) {
+    for _ in 0..handlings {
+        black_box(way.handle());
+    }
 }

@@ -1,0 +1,46 @@
+//! The messages that are handled.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+/// A message as a broker's client would have it, for the stock propagator as well.
+pub type Message = HashMap<String, String>;
+
+/// All that one run handles.
+pub struct Messages {
+    pub one: Message,
+    pub without_context: Message,
+    /// Of ten messages, of as many as the SDK keeps links of, and of more.
+    pub batches: [Vec<Message>; 3],
+}
+
+impl Messages {
+    /// Whether the sender was sampled.
+    pub fn new(sampled: bool) -> Self {
+        Self {
+            one: message(sampled),
+            without_context: HashMap::from([("tenant".to_owned(), "acme".to_owned())]),
+            batches: [10, 128, 1000].map(|messages| batch(0..messages)),
+        }
+    }
+}
+
+/// It carries a `traceparent` and a header of the user's.
+fn message(sampled: bool) -> Message {
+    let flags = if sampled { "01" } else { "00" };
+    let traceparent = format!("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-{flags}");
+    HashMap::from([
+        ("traceparent".to_owned(), traceparent),
+        ("tenant".to_owned(), "acme".to_owned()),
+    ])
+}
+
+/// A message of each of the senders.
+pub fn batch(senders: Range<u64>) -> Vec<Message> {
+    senders.map(|sender| HashMap::from([("traceparent".to_owned(), traceparent(sender))])).collect()
+}
+
+/// That of the so-manieth sender, which has a trace of its own.
+pub fn traceparent(sender: u64) -> String {
+    format!("00-{:032x}-{:016x}-01", u128::from(sender) + 1, sender + 1)
+}

@@ -1,0 +1,220 @@
+//! What is compared, for all the programs here: rows, each with the ways to handle the same.
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use crate::messages::{Message, Messages};
+use crate::set_up::SetUp;
+use crate::{block_on, body, by_hand, compared};
+
+/// Ways that do the same. The others are held against the first.
+pub struct Row<'a> {
+    pub name: String,
+    pub ways: Vec<Way<'a>>,
+}
+
+/// One way to handle a message or a batch.
+pub struct Way<'a> {
+    pub name: &'static str,
+    /// How many messages are handled by one call.
+    pub messages: usize,
+    handle: Box<dyn Fn() -> usize + Send + Sync + 'a>,
+    leaves: Option<LeftBehind>,
+}
+
+/// What a way leaves for another thread to do.
+struct LeftBehind {
+    /// After how many handlings it has to be done.
+    every: u64,
+    settle: fn(),
+}
+
+pub const BY_HAND: &str = "by hand";
+pub const THROUGHLINE: &str = "throughline";
+pub const FASTRACE: &str = "fastrace";
+pub const FASTRACE_COLLECTING: &str = "fastrace, collecting";
+
+/// All rows of a set-up, each held against what is written by hand.
+pub fn rows<'a>(set_up: &SetUp, messages: &'a Messages) -> Vec<Row<'a>> {
+    let awaits = [0, 10, 100];
+    let mut rows = Vec::new();
+    rows.extend(awaits.map(|awaits| link(set_up, &messages.one, awaits)));
+    rows.extend(awaits.map(|awaits| continued(set_up, &messages.one, awaits)));
+    rows.push(link_without_context(set_up, &messages.without_context));
+    rows.extend(messages.batches.iter().map(|batch| batched(set_up, batch)));
+    rows
+}
+
+/// Longer batches held against shorter ones: whether a message costs the same in each.
+pub fn lengths<'a>(set_up: &SetUp, messages: &'a Messages) -> Vec<Row<'a>> {
+    let [_, shorter, longer] = &messages.batches;
+    let name = |way: &str| format!("a message of a batch, {way}");
+    vec![
+        Row {
+            name: name(BY_HAND),
+            ways: vec![
+                batch_by_hand("of 128", set_up, shorter),
+                batch_by_hand("of 1000", set_up, longer),
+            ],
+        },
+        Row {
+            name: name(THROUGHLINE),
+            ways: vec![
+                batch_of_throughline("of 128", shorter),
+                batch_of_throughline("of 1000", longer),
+            ],
+        },
+    ]
+}
+
+fn link<'a>(set_up: &SetUp, message: &'a Message, awaits: usize) -> Row<'a> {
+    let mut ways = vec![
+        link_by_hand(set_up, message, awaits),
+        Way::new(THROUGHLINE, move || block_on(compared::link(message, awaits))),
+    ];
+    ways.extend(without_context(set_up, message, awaits));
+    if set_up.has_fastrace {
+        let link = move || block_on(by_hand::fastrace_link(message, awaits));
+        ways.extend(Way::of_fastrace(awaits, link));
+    }
+    Row { name: awaiting("link", awaits), ways }
+}
+
+fn continued<'a>(set_up: &SetUp, message: &'a Message, awaits: usize) -> Row<'a> {
+    let mut ways = vec![
+        child_by_hand(set_up, message, awaits),
+        Way::new(THROUGHLINE, move || block_on(compared::continued(message, awaits))),
+    ];
+    ways.extend(without_context(set_up, message, awaits));
+    if !set_up.through_tracing {
+        let pass_through = move || block_on(by_hand::pass_through(message, awaits));
+        ways.push(Way::new("pass-through", pass_through));
+    }
+    if set_up.has_fastrace {
+        let child = move || block_on(by_hand::fastrace_continue(message, awaits));
+        ways.extend(Way::of_fastrace(awaits, child));
+    }
+    Row { name: awaiting("continue", awaits), ways }
+}
+
+fn link_without_context<'a>(set_up: &SetUp, message: &'a Message) -> Row<'a> {
+    let ours = Way::new(THROUGHLINE, move || block_on(compared::link(message, 0)));
+    Row { name: "link, no context".to_owned(), ways: vec![link_by_hand(set_up, message, 0), ours] }
+}
+
+fn batched<'a>(set_up: &SetUp, batch: &'a [Message]) -> Row<'a> {
+    let by_hand = batch_by_hand(BY_HAND, set_up, batch);
+    let ours = batch_of_throughline(THROUGHLINE, batch);
+    Row { name: format!("batch of {}", batch.len()), ways: vec![by_hand, ours] }
+}
+
+fn awaiting(relation: &str, awaits: usize) -> String {
+    match awaits {
+        0 => relation.to_owned(),
+        _ => format!("{relation}, {awaits} awaits"),
+    }
+}
+
+fn link_by_hand<'a>(set_up: &SetUp, message: &'a Message, awaits: usize) -> Way<'a> {
+    if set_up.through_tracing {
+        Way::new(BY_HAND, move || block_on(by_hand::tracing_link(message, awaits)))
+    } else {
+        Way::new(BY_HAND, move || block_on(by_hand::api_link(message, awaits)))
+    }
+}
+
+fn child_by_hand<'a>(set_up: &SetUp, message: &'a Message, awaits: usize) -> Way<'a> {
+    if set_up.through_tracing {
+        Way::new(BY_HAND, move || block_on(by_hand::tracing_continue(message, awaits)))
+    } else {
+        Way::new(BY_HAND, move || block_on(by_hand::api_continue(message, awaits)))
+    }
+}
+
+/// What does less: a span that knows of no sender, and none at all.
+fn without_context<'a>(set_up: &SetUp, message: &'a Message, awaits: usize) -> [Way<'a>; 2] {
+    let span = if set_up.through_tracing {
+        Way::new("instrument", move || block_on(by_hand::instrument(message, awaits)))
+    } else {
+        Way::new("floor", move || block_on(by_hand::floor(message, awaits)))
+    };
+    [span, Way::new("bare", move || block_on(body(message, awaits)))]
+}
+
+fn batch_by_hand<'a>(name: &'static str, set_up: &SetUp, batch: &'a [Message]) -> Way<'a> {
+    if set_up.through_tracing {
+        Way::new(name, move || block_on(by_hand::tracing_batch(batch))).of(batch.len())
+    } else {
+        Way::new(name, move || block_on(by_hand::api_batch(batch))).of(batch.len())
+    }
+}
+
+fn batch_of_throughline<'a>(name: &'static str, batch: &'a [Message]) -> Way<'a> {
+    Way::new(name, move || block_on(compared::batch(batch))).of(batch.len())
+}
+
+impl Row<'_> {
+    pub fn way(&self, name: &str) -> Option<&Way<'_>> {
+        self.ways.iter().find(|way| way.name == name)
+    }
+}
+
+impl<'a> Way<'a> {
+    fn new(name: &'static str, handle: impl Fn() -> usize + Send + Sync + 'a) -> Self {
+        Self { name, messages: 1, handle: Box::new(handle), leaves: None }
+    }
+
+    fn of(self, messages: usize) -> Self {
+        Self { messages, ..self }
+    }
+
+    /// fastrace leaves what it notes in a ring, a place for each poll of a message and four more at the most,
+    /// and wakes its collector's thread when half of the 10,240 places are taken.
+    ///
+    /// Once with the collector asleep until it is flushed, while nothing is timed: as cheap as it can be. So
+    /// few at once that the allocator does not give back to the system what the collector frees. And once
+    /// with the collector at work on another core whenever it is woken.
+    fn of_fastrace(
+        awaits: usize,
+        handle: impl Fn() -> usize + Send + Sync + Copy + 'a,
+    ) -> [Self; 2] {
+        let places = awaits as u64 + 5;
+        let way = |name, every| {
+            let leaves = Some(LeftBehind { every, settle: fastrace::flush });
+            Self { leaves, ..Self::new(name, handle) }
+        };
+        [way(FASTRACE, 1000 / places), way(FASTRACE_COLLECTING, u64::MAX)]
+    }
+
+    pub fn leaves_work_behind(&self) -> bool {
+        self.leaves.is_some()
+    }
+
+    /// How many handlings there may be one after another, with nothing left for another thread to do.
+    pub fn at_once(&self) -> u64 {
+        self.leaves.as_ref().map_or(u64::MAX, |leaves| leaves.every)
+    }
+
+    pub fn handle(&self) -> usize {
+        (self.handle)()
+    }
+
+    /// How long so many handlings take, without what is done between them of what they leave behind.
+    pub fn time(&self, handlings: u64) -> Duration {
+        let mut taken = Duration::ZERO;
+        let mut left = handlings;
+        while left > 0 {
+            let now = left.min(self.at_once());
+            let began = Instant::now();
+            for _ in 0..now {
+                black_box(self.handle());
+            }
+            taken += began.elapsed();
+            left -= now;
+            if let Some(leaves) = &self.leaves {
+                (leaves.settle)();
+            }
+        }
+        taken
+    }
+}
