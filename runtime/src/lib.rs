@@ -81,7 +81,7 @@ pub use outcome::{DebuggedFailure, DisplayedFailure, IntoOutcome, Outcome};
 pub use process::Step;
 pub use producer::{Existing, Producer, Publish, create, produce};
 pub use relation::Relation;
-pub use span::{ActiveSpan, Run, Site, Value, record};
+pub use span::{ActiveSpan, ProviderInUse, Run, Site, Value, record, use_provider};
 pub use task::{RunTask, Task, TaskFn, TaskFuture, task};
 #[cfg(feature = "macros")]
 #[cfg_attr(docsrs, doc(cfg(feature = "macros")))]

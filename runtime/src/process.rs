@@ -14,8 +14,8 @@ use crate::outcome::Outcome;
 use crate::relation::same_span;
 use crate::semconv::link_role;
 use crate::span::{
-    ActiveSpan, Draft, FieldValue, Lineage, Running, Site, current_context, current_span,
-    without_its_span,
+    ActiveSpan, Description, Draft, FieldValue, Lineage, Running, Site, current_context,
+    current_span, without_its_span,
 };
 
 /// A step of a process of many requests: a span that ends as soon as it has begun. See
@@ -81,15 +81,17 @@ impl<'a> Step<'a> {
 
     fn start(self, parent: Context, links: Vec<Link>) -> ActiveSpan {
         Draft {
-            name: Cow::Borrowed(self.site.function),
+            description: Description {
+                name: Cow::Borrowed(self.site.function),
+                kind: SpanKind::Internal,
+                links,
+                attributes: Vec::new(),
+            },
             site: self.site,
             enabled: true,
             failure_event: false,
-            kind: SpanKind::Internal,
             parent,
             lineage: Lineage::Root,
-            links,
-            attributes: Vec::new(),
             fields: self.fields,
             running: Running::default(),
             #[cfg(feature = "metrics")]

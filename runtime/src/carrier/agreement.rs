@@ -18,8 +18,15 @@ use crate::semconv::belongs_on;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Agreement<'m> {
     facts: Option<Facts<'m>>,
-    differs: Places,
-    others_differ: Vec<Key>,
+    /// Boxed, for a single message has none.
+    differences: Option<Box<Differences>>,
+}
+
+/// What several messages do not agree on.
+#[derive(Debug, Clone, Default)]
+struct Differences {
+    known: Places,
+    others: Vec<Key>,
 }
 
 /// Some places of facts.
@@ -40,10 +47,6 @@ impl Places {
     fn has(self, at: usize) -> bool {
         self.0 & (1 << at) != 0
     }
-
-    fn is_empty(self) -> bool {
-        self.0 == 0
-    }
 }
 
 /// What the user says of an operation: it goes before what its messages say.
@@ -57,6 +60,16 @@ pub(crate) struct Said {
     pub(crate) server: Option<Cow<'static, str>>,
 }
 
+impl Said {
+    fn is_nothing(&self) -> bool {
+        let Self { system, destination, destination_template, consumer_group, client_id, server } =
+            self;
+        [system, destination, destination_template, consumer_group, client_id, server]
+            .iter()
+            .all(|said| said.is_none())
+    }
+}
+
 impl<'m> Agreement<'m> {
     /// Of a single message, which nobody differs from.
     pub(crate) fn of_one(facts: Facts<'m>) -> Self {
@@ -68,10 +81,12 @@ impl<'m> Agreement<'m> {
             self.facts = Some(facts.into_owned());
             return;
         };
-        if agreed.is_empty() && facts.is_empty() {
+        if agreed.known == facts.known && agreed.others == facts.others {
+            agreed.destination_varies |= facts.destination_varies;
             return;
         }
-        let differs = &mut self.differs;
+        let Differences { known: differs, others: others_differ } =
+            &mut **self.differences.get_or_insert_default();
         agreed.known.retain(|(at, fact)| {
             let is_same = facts.get(*at) == Some(fact);
             if !is_same {
@@ -88,38 +103,36 @@ impl<'m> Agreement<'m> {
         let lost = agreed.others.iter().filter(|other| !facts.others.contains(other));
         let new = facts.others.iter().filter(|other| !agreed.others.contains(other));
         for other in lost.chain(new) {
-            if !self.others_differ.contains(&other.key) {
-                self.others_differ.push(other.key.clone());
+            if !others_differ.contains(&other.key) {
+                others_differ.push(other.key.clone());
             }
         }
-        agreed.others.retain(|other| !self.others_differ.contains(&other.key));
+        agreed.others.retain(|other| !others_differ.contains(&other.key));
     }
 
     /// Adds what the batch says of all its messages, where they say nothing themselves.
     pub(crate) fn complete(&mut self, of_all: Facts<'m>) {
+        let differences = self.differences.as_deref();
         let agreed = self.facts.get_or_insert_default();
         if agreed.get(DESTINATION).is_none() {
             agreed.destination_varies |= of_all.destination_varies;
         }
         for (at, fact) in of_all.known {
-            if agreed.get(at).is_none() && !self.differs.has(at) {
+            if agreed.get(at).is_none() && !differences.is_some_and(|it| it.known.has(at)) {
                 agreed.set(at, fact);
             }
         }
         let is_new = |other: &KeyValue| {
             let is_same = |known: &KeyValue| known.key == other.key;
-            !self.others_differ.contains(&other.key) && !agreed.others.iter().any(is_same)
+            !differences.is_some_and(|it| it.others.contains(&other.key))
+                && !agreed.others.iter().any(is_same)
         };
         let new: Vec<KeyValue> = of_all.others.into_iter().filter(is_new).collect();
         agreed.others.extend(new);
     }
 
     pub(crate) fn into_owned(self) -> Agreement<'static> {
-        Agreement {
-            facts: self.facts.map(Facts::into_owned),
-            differs: self.differs,
-            others_differ: self.others_differ,
-        }
+        Agreement { facts: self.facts.map(Facts::into_owned), differences: self.differences }
     }
 
     /// The destination as a span's name may show it, where all agree on one.
@@ -168,6 +181,9 @@ impl<'m> Agreement<'m> {
 
     /// What the user says goes before what the messages say.
     pub(crate) fn overrule(&mut self, said: &Said) {
+        if said.is_nothing() {
+            return;
+        }
         if said.destination.is_some() {
             // It is another's name that these are about.
             for at in [TEMPLATE, TEMPORARY, ANONYMOUS] {
@@ -200,12 +216,9 @@ impl<'m> Agreement<'m> {
             Some(fact) => _ = facts.set(at, fact),
             None => facts.known.retain(|(known, _)| *known != at),
         }
-        self.differs.remove(at);
-    }
-
-    /// Whether nothing differs, as where there is one message only.
-    fn agree(&self) -> bool {
-        self.differs.is_empty() && self.others_differ.is_empty()
+        if let Some(differences) = &mut self.differences {
+            differences.known.remove(at);
+        }
     }
 
     /// How much is agreed on.
@@ -231,13 +244,11 @@ impl<'m> Agreement<'m> {
         others: &Self,
         operation_type: &str,
     ) -> Vec<KeyValue> {
-        if others.agree() {
-            return Vec::new();
-        }
+        let Some(differences) = &others.differences else { return Vec::new() };
         self.attributes_where(
             operation_type,
-            |at| others.differs.has(at),
-            |key| others.others_differ.contains(key),
+            |at| differences.known.has(at),
+            |key| differences.others.contains(key),
         )
         .collect()
     }

@@ -4,10 +4,11 @@ use std::borrow::Cow;
 
 use opentelemetry::{Array, KeyValue, StringValue, Value};
 
+use super::HeaderValue;
 use crate::semconv;
 
 /// The values of the wanted headers, gathered in the pass that reads the context.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Captured<'m> {
     names: &'m [&'m str],
     values: Vec<(usize, Cow<'m, str>)>,
@@ -18,17 +19,12 @@ impl<'m> Captured<'m> {
         Self { names, values: Vec::new() }
     }
 
-    pub(super) fn wants_any(&self) -> bool {
-        !self.names.is_empty()
-    }
-
-    /// The place of a header that is wanted, in whatever casing.
-    pub(super) fn place_of(&self, name: &str) -> Option<usize> {
-        self.names.iter().position(|wanted| wanted.eq_ignore_ascii_case(name))
-    }
-
-    pub(super) fn add(&mut self, place: usize, value: Cow<'m, str>) {
-        self.values.push((place, value));
+    /// Takes a header, if it is wanted, in whatever casing.
+    pub(super) fn look_at(&mut self, name: &str, value: &HeaderValue<'m>) {
+        let place = self.names.iter().position(|wanted| wanted.eq_ignore_ascii_case(name));
+        if let Some((place, value)) = place.zip(value.clone().into_text()) {
+            self.values.push((place, value));
+        }
     }
 
     /// Each header that is there as one attribute, with all its values: the form that the

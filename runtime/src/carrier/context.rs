@@ -51,7 +51,7 @@ impl TraceContext {
     pub fn read_from<M: Message + ?Sized>(message: &M) -> Self {
         let mut reading = Reading::default();
         Propagator::current().read(message, &[], &mut reading);
-        reading.carried.into()
+        reading.into()
     }
 
     /// Writes this context into a message, in place of whatever context it carries.

@@ -2,7 +2,7 @@
 //! the count hand it on.
 
 use opentelemetry::Context;
-use opentelemetry::trace::{SpanContext, TraceContextExt};
+use opentelemetry::trace::{SpanContext, TraceContextExt, TraceState};
 
 use crate::propagation::with_state;
 
@@ -12,6 +12,9 @@ const PREFIX: &str = "hops:";
 
 /// The count that a context carries, if one was started.
 pub(crate) fn count(context: &SpanContext) -> Option<u32> {
+    if *context.trace_state() == TraceState::NONE {
+        return None;
+    }
     context.trace_state().get(KEY)?.strip_prefix(PREFIX)?.parse().ok()
 }
 
@@ -35,7 +38,7 @@ fn counted(context: &SpanContext, count: u32) -> SpanContext {
 
 #[cfg(test)]
 mod tests {
-    use opentelemetry::trace::{SpanId, TraceFlags, TraceId, TraceState};
+    use opentelemetry::trace::{SpanId, TraceFlags, TraceId};
 
     use super::*;
 

@@ -3,7 +3,6 @@
 mod agreement;
 mod batch;
 mod captured;
-mod carried;
 pub mod clients;
 mod context;
 pub(crate) mod fact_values;
@@ -15,17 +14,18 @@ mod notes;
 mod pointers;
 mod propagator;
 mod reader;
+mod reading;
 #[cfg(feature = "serde")]
 mod serde;
 mod traced;
 
 pub(crate) use agreement::{Agreement, Said};
 pub use batch::{Batch, BatchMut};
-pub(crate) use carried::{Reading, copied};
 pub use context::TraceContext;
 pub use facts::Facts;
 pub use message::{Message, MessageMut};
 pub(crate) use notes::{Notes, age, now};
 pub(crate) use propagator::{Propagator, carried, names_an_origin, note};
 pub use reader::{HeaderReader, HeaderValue, Repeats};
+pub(crate) use reading::{Reading, copied};
 pub use traced::Traced;

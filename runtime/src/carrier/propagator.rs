@@ -35,28 +35,32 @@ impl Propagator {
 }
 
 fn finish(reader: &mut HeaderReader<'_>, reading: &mut Reading) {
-    reading.captured = reader.take_captured();
-    let carried = &mut reading.carried;
+    if let Some(captured) = reader.take_captured() {
+        reading.set_captured(captured);
+    }
     if let Some(context) = reader.whole_context() {
-        carried.set_context(context.as_context().clone());
-        carried.set_notes(context.notes().clone());
+        reading.set_context(context.as_context().clone());
+        reading.notes = context.notes().clone();
         return;
     }
     match reader.headers() {
         Headers::Known(headers) => {
-            carried.set_notes(Notes::read(|known| headers.text(known)));
-            let tracestate = || headers.text(Known::Tracestate).map(Cow::Borrowed);
-            let traceparent = headers.bytes(Known::Traceparent);
-            match traceparent.and_then(|traceparent| Trace::parse(traceparent, tracestate)) {
-                Some(trace) => carried.set_trace(trace),
-                None => reading.unreadable = headers.has(Known::Traceparent),
+            reading.notes = Notes::read(|known| headers.text(known));
+            if let Some(traceparent) = headers.bytes(Known::Traceparent) {
+                let tracestate = || headers.text(Known::Tracestate).map(Cow::Borrowed);
+                match Trace::parse(traceparent, tracestate) {
+                    Some(trace) => reading.set_trace(trace),
+                    None => reading.unreadable = true,
+                }
+            } else {
+                reading.unreadable = headers.has(Known::Traceparent);
             }
-            if let Some(list) = headers.text(Known::Baggage) {
-                carried.set_baggage(parse_baggage(list));
+            if let Some(baggage) = headers.text(Known::Baggage).and_then(parse_baggage) {
+                reading.set_baggage(baggage);
             }
         }
         Headers::All(headers) => {
-            carried.set_notes(Notes::read(|known| headers.value(known.name())));
+            reading.notes = Notes::read(|known| headers.value(known.name()));
             read_by_the_application(&headers, reading);
         }
     }
@@ -69,8 +73,8 @@ fn read_by_the_application(headers: &AllHeaders<'_>, reading: &mut Reading) {
         }
         // From an empty context: `extract` would begin with the current one and so take the
         // poll loop's span for the sender of a message without headers.
-        reading.carried.set_context(propagator.extract_with_context(&Context::new(), headers));
-        if !reading.carried.origin().is_valid() {
+        reading.set_context(propagator.extract_with_context(&Context::new(), headers));
+        if !reading.origin().is_valid() {
             let mut names = names_of_origins(propagator).peekable();
             reading.not_carried = names.peek().is_none();
             reading.unreadable = names.any(|name| headers.has(name));

@@ -24,7 +24,7 @@ pub struct HeaderValue<'m>(Cow<'m, [u8]>);
 
 impl<'m> HeaderValue<'m> {
     /// The value as text; bytes that are not UTF-8 are none.
-    fn into_text(self) -> Option<Cow<'m, str>> {
+    pub(super) fn into_text(self) -> Option<Cow<'m, str>> {
         match self.0 {
             Cow::Borrowed(bytes) => std::str::from_utf8(bytes).ok().map(Cow::Borrowed),
             Cow::Owned(bytes) => String::from_utf8(bytes).ok().map(Cow::Owned),
@@ -115,7 +115,8 @@ pub struct HeaderReader<'m> {
     kept: Kept<'m>,
     repeats: Repeats,
     context: Option<&'m TraceContext>,
-    captured: Captured<'m>,
+    /// Boxed, as what follows: most handlers capture none.
+    captured: Option<Box<Captured<'m>>>,
 }
 
 /// A value that is not text is none, but its header is there.
@@ -187,9 +188,12 @@ impl Known {
 #[derive(Debug, Default)]
 pub(super) struct KnownHeaders<'m> {
     first: [Option<Found<'m>>; Known::ALL.len()],
-    /// What was found at a place that has one already. Rare.
-    repeated: Vec<(Known, Found<'m>)>,
+    repeated: Option<Box<Repeated<'m>>>,
 }
+
+/// What was found at a place that has one already. Rare.
+#[derive(Debug, Default)]
+struct Repeated<'m>(Vec<(Known, Found<'m>)>);
 
 #[derive(Debug)]
 struct Found<'m> {
@@ -204,8 +208,8 @@ impl<'m> HeaderReader<'m> {
             Propagator::Ours => Kept::Known(KnownHeaders::default()),
             Propagator::Applications => Kept::All(Vec::new()),
         };
-        let (repeats, captured) = (Repeats::default(), Captured::of(capture));
-        Self { kept, repeats, context: None, captured }
+        let captured = (!capture.is_empty()).then(|| Box::new(Captured::of(capture)));
+        Self { kept, repeats: Repeats::default(), context: None, captured }
     }
 
     /// Takes one header.
@@ -227,15 +231,13 @@ impl<'m> HeaderReader<'m> {
     #[inline]
     fn may_want(&self, name: &str) -> bool {
         matches!(self.kept, Kept::All(_))
-            || self.captured.wants_any()
+            || self.captured.is_some()
             || Known::of_length(name.len()).is_some()
     }
 
     fn take(&mut self, name: Cow<'m, str>, value: HeaderValue<'m>) {
-        if let Some(place) = self.captured.place_of(&name) {
-            if let Some(value) = value.clone().into_text() {
-                self.captured.add(place, value);
-            }
+        if let Some(captured) = &mut self.captured {
+            captured.look_at(&name, &value);
         }
         match &mut self.kept {
             Kept::Known(kept) => {
@@ -264,19 +266,16 @@ impl<'m> HeaderReader<'m> {
     }
 
     /// The headers to be captured, as attributes.
-    pub(super) fn take_captured(&mut self) -> Vec<KeyValue> {
-        if !self.captured.wants_any() {
-            return Vec::new();
-        }
-        std::mem::take(&mut self.captured).into_attributes()
+    pub(super) fn take_captured(&mut self) -> Option<Vec<KeyValue>> {
+        self.captured.take().map(|captured| captured.into_attributes())
     }
 
     /// All headers, with repeats settled.
     pub(super) fn headers(&mut self) -> Headers<'_, 'm> {
         match &mut self.kept {
             Kept::Known(known) => {
-                if !known.repeated.is_empty() {
-                    known.settle(self.repeats);
+                if let Some(repeated) = known.repeated.take() {
+                    known.settle(*repeated, self.repeats);
                 }
                 Headers::Known(known)
             }
@@ -289,12 +288,12 @@ impl<'m> KnownHeaders<'m> {
     fn add(&mut self, known: Known, found: Found<'m>) {
         match &mut self.first[known as usize] {
             nothing @ None => *nothing = Some(found),
-            Some(_) => self.repeated.push((known, found)),
+            Some(_) => self.repeated.get_or_insert_default().0.push((known, found)),
         }
     }
 
-    fn settle(&mut self, repeats: Repeats) {
-        for (known, again) in std::mem::take(&mut self.repeated) {
+    fn settle(&mut self, Repeated(repeated): Repeated<'m>, repeats: Repeats) {
+        for (known, again) in repeated {
             let Some(first) = &mut self.first[known as usize] else { continue };
             match (first.is_exact, again.is_exact) {
                 (true, false) => {}

@@ -16,7 +16,9 @@ use crate::operation::{self, Operation, attribute_list, count, left_out};
 use crate::outcome::Outcome;
 use crate::relation::MAX_LINKS;
 use crate::semconv::{key, operation as kind};
-use crate::span::{ActiveSpan, Draft, FieldValue, Lineage, Plain, Running, Site, current_context};
+use crate::span::{
+    ActiveSpan, Description, Draft, FieldValue, Lineage, Plain, Running, Site, current_context,
+};
 
 /// Begins the span of a poll: the application asks the broker for messages (conventions, "Receive").
 ///
@@ -203,7 +205,10 @@ impl<'a> Settling<'a> {
         let Self { operation, is_settlement, fields } = self;
         let mut draft = draft(&operation, kind::SETTLE, Some(about), fields);
         if !is_settlement {
-            draft.attributes.retain(|attribute| attribute.key.as_str() != key::OPERATION_TYPE);
+            draft
+                .description
+                .attributes
+                .retain(|attribute| attribute.key.as_str() != key::OPERATION_TYPE);
             #[cfg(feature = "metrics")]
             if let Some(measured) = &mut draft.measured {
                 measured.has_no_type();
@@ -245,12 +250,14 @@ fn draft<'a>(
         site: operation.site,
         enabled: operation.enabled,
         failure_event: operation.failure_event,
-        name: names.span,
-        kind: SpanKind::Client,
+        description: Description {
+            name: names.span,
+            kind: SpanKind::Client,
+            links: about.links_to_origins(operation_type, MAX_LINKS, 0),
+            attributes,
+        },
         parent: current_context(),
         lineage: Lineage::Contextual,
-        links: about.links_to_origins(operation_type, MAX_LINKS, 0),
-        attributes,
         fields,
         running: Running::default(),
         #[cfg(feature = "metrics")]

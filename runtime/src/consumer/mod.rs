@@ -22,8 +22,8 @@ use crate::outcome::IntoOutcome;
 use crate::relation::{Baggage, MAX_LINKS, Parent, Placement, Relation, Situation};
 use crate::semconv::{key, link_role, operation};
 use crate::span::{
-    ActiveSpan, Draft, FieldValue, Lineage, Maker, Plain, Running, Site, current_context,
-    is_handled_already,
+    ActiveSpan, Description, Draft, FieldValue, Lineage, Maker, Plain, Running, Site,
+    current_context, is_handled_already,
 };
 
 /// Begins a handler's span without a macro: for a loop, or for a framework that wraps others'
@@ -343,12 +343,14 @@ impl Handler {
             site: *site,
             enabled: *enabled,
             failure_event: *failure_event,
-            name: name.clone().unwrap_or(Cow::Borrowed(site.function)),
-            kind: SpanKind::Internal,
+            description: Description {
+                name: name.clone().unwrap_or(Cow::Borrowed(site.function)),
+                kind: SpanKind::Internal,
+                links: Vec::new(),
+                attributes: vec![KeyValue::new(key::FUNCTION_NAME, site.qualified_function)],
+            },
             parent: current_context(),
             lineage: Lineage::Contextual,
-            links: Vec::new(),
-            attributes: vec![KeyValue::new(key::FUNCTION_NAME, site.qualified_function)],
             fields,
             running: Running::default(),
             // The messages are measured where their handler's span is.
@@ -371,7 +373,7 @@ impl Handler {
         let placement = relation.place(Situation {
             origins: received.found(ambient),
             ambient,
-            attempts: received.attempts.len(),
+            attempts: received.attempts().len(),
             sending: received.sending(),
             is_batch: received.batch_size().is_some(),
             max_links: *max_links,
@@ -385,25 +387,26 @@ impl Handler {
             .measured(operation::PROCESS, &names(), &received.facts, received.messages())
             .handling(&placement, received.waited(), &received.facts);
         let maker = Maker::of(&operation.site, operation.enabled);
-        let (mut name, mut links, mut attributes) = <(Cow<'_, str>, Vec<_>, Vec<_>)>::default();
-        if maker.is_somebody() {
+        let description = if maker.is_somebody() {
             let names = names();
-            name = names.span;
-            links = links_of(&placement, received, ambient);
-            attributes = attributes_of(names.operation, operation.site, &placement, received);
-        }
+            Description {
+                name: names.span,
+                kind: SpanKind::Consumer,
+                links: links_of(&placement, received, ambient),
+                attributes: attributes_of(names.operation, operation.site, &placement, received),
+            }
+        } else {
+            Description::none()
+        };
         Draft {
             site: operation.site,
             enabled: operation.enabled,
             failure_event: operation.failure_event,
-            name,
-            kind: SpanKind::Consumer,
+            description,
             lineage: match placement.parent {
                 Parent::Ambient => Lineage::Contextual,
                 Parent::None | Parent::Origin => Lineage::Root,
             },
-            links,
-            attributes,
             fields,
             running,
             parent: parent(&placement, received, &ambient_context),
@@ -419,7 +422,7 @@ fn links_of(placement: &Placement, received: &Received<'_>, ambient: &SpanContex
     let Placement { origins_linked, attempts_linked, ambient_linked, .. } = *placement;
     let more = attempts_linked + usize::from(ambient_linked);
     let mut links = received.links_to_origins(operation::PROCESS, origins_linked, more);
-    for attempt in received.attempts.iter().take(attempts_linked) {
+    for attempt in received.attempts().iter().take(attempts_linked) {
         links.push(link_with_role(attempt, link_role::ATTEMPT));
     }
     if ambient_linked {

@@ -1,9 +1,9 @@
 //! What a handler is given: one message or a batch, read in one pass.
 
 use std::borrow::Cow;
-use std::mem;
 #[cfg(feature = "metrics")]
 use std::time::{Duration, SystemTime};
+use std::{mem, slice};
 
 use opentelemetry::baggage::{Baggage, BaggageMetadata};
 use opentelemetry::trace::{Link, SpanContext};
@@ -100,8 +100,6 @@ pub struct Received<'m> {
     /// Of the message that was read last: of a single one, what it carries.
     reading: Reading,
     batch: Option<Box<Together<'m>>>,
-    /// Attempts to handle these messages that failed, each once.
-    pub(crate) attempts: Vec<SpanContext>,
     /// When each message was sent, where that is known.
     #[cfg(feature = "metrics")]
     sent: Vec<SystemTime>,
@@ -112,6 +110,8 @@ pub struct Received<'m> {
 struct Together<'m> {
     size: usize,
     origins: Origins<'m>,
+    /// Attempts to handle these messages that failed, each once.
+    attempts: Vec<SpanContext>,
     /// The baggage that all have agreed on so far.
     baggage: Vec<Entry>,
 }
@@ -132,7 +132,6 @@ impl<'m> Received<'m> {
             contexts: Contexts::default(),
             reading: Reading::default(),
             batch: None,
-            attempts: Vec::new(),
             #[cfg(feature = "metrics")]
             sent: Vec::new(),
         }
@@ -150,7 +149,6 @@ impl<'m> Received<'m> {
             contexts: self.contexts,
             reading: self.reading,
             batch: self.batch.map(|together| Box::new(together.into_owned())),
-            attempts: self.attempts,
             #[cfg(feature = "metrics")]
             sent: self.sent,
         }
@@ -179,15 +177,17 @@ impl<'m> Received<'m> {
     /// What is kept of every message beside its origin and its facts.
     fn note(&mut self, facts: &mut Facts<'m>) {
         self.contexts.add(&self.reading);
-        facts.capture(&self.reading.captured);
-        let notes = self.reading.carried.notes();
-        facts.sent_at_unless_known(notes.sent);
+        facts.capture(self.reading.captured());
+        facts.sent_at_unless_known(self.reading.notes.sent);
         #[cfg(feature = "metrics")]
         self.sent.extend(facts.time_sent());
-        if let Some(attempt) = &notes.failed_attempt {
-            if !self.attempts.iter().any(|known| same_span(known, attempt)) {
-                self.attempts.push(SpanContext::clone(attempt));
-            }
+    }
+
+    /// Attempts to handle these messages that failed.
+    pub(crate) fn attempts(&self) -> &[SpanContext] {
+        match &self.batch {
+            None => self.reading.notes.failed_attempt.as_deref().map_or(&[], slice::from_ref),
+            Some(together) => &together.attempts,
         }
     }
 
@@ -210,7 +210,7 @@ impl<'m> Received<'m> {
 
     /// Who sent a single message, where that is known.
     fn origin(&self) -> Option<&SpanContext> {
-        Some(self.reading.carried.origin()).filter(|origin| origin.is_valid())
+        Some(self.reading.origin()).filter(|origin| origin.is_valid())
     }
 
     /// What the handler is started by: a single message, as far as it can be told from others, or a batch.
@@ -269,20 +269,20 @@ impl<'m> Received<'m> {
         }
         Sending {
             age: self.facts.age(),
-            hops: hops::count(self.reading.carried.origin()),
-            asks_for_new_trace: self.reading.carried.notes().asks_for_new_trace,
+            hops: hops::count(self.reading.origin()),
+            asks_for_new_trace: self.reading.notes.asks_for_new_trace,
         }
     }
 
     /// The context to continue: a single message's.
     pub(crate) fn take_context(&mut self) -> Context {
-        self.reading.carried.take_context()
+        self.reading.take_context()
     }
 
     /// The message's baggage; of a batch, what all messages agree on.
     pub(crate) fn take_baggage(&mut self) -> Option<Baggage> {
         match &mut self.batch {
-            None => self.reading.carried.take_baggage(),
+            None => self.reading.take_baggage(),
             Some(together) if together.baggage.is_empty() => None,
             Some(together) => Some(mem::take(&mut together.baggage).into_iter().collect()),
         }
@@ -291,12 +291,13 @@ impl<'m> Received<'m> {
 
 impl<'m> Together<'m> {
     fn to_link(max_links: usize) -> Self {
-        Self { size: 0, origins: Origins::to_link(max_links), baggage: Vec::new() }
+        let origins = Origins::to_link(max_links);
+        Self { size: 0, origins, attempts: Vec::new(), baggage: Vec::new() }
     }
 
     fn into_owned(self) -> Together<'static> {
-        let Self { size, origins, baggage } = self;
-        Together { size, origins: origins.into_owned(), baggage }
+        let Self { size, origins, attempts, baggage } = self;
+        Together { size, origins: origins.into_owned(), attempts, baggage }
     }
 
     fn add(&mut self, reading: &Reading, facts: &Facts<'m>) {
@@ -304,10 +305,15 @@ impl<'m> Together<'m> {
         if reading.unreadable {
             self.origins.add_unreadable();
         }
-        if let Some(origin) = self.origins.add(reading.carried.origin()) {
+        if let Some(origin) = self.origins.add(reading.origin()) {
             origin.tell(facts);
         }
-        self.agree_on(reading.carried.baggage());
+        if let Some(attempt) = &reading.notes.failed_attempt {
+            if !self.attempts.iter().any(|known| same_span(known, attempt)) {
+                self.attempts.push(SpanContext::clone(attempt));
+            }
+        }
+        self.agree_on(reading.baggage());
     }
 
     fn agree_on(&mut self, baggage: Option<&Baggage>) {

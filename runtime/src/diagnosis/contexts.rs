@@ -35,7 +35,7 @@ impl Contexts {
 
     /// Adds a message that has been read.
     pub(crate) fn add(&mut self, reading: &Reading) {
-        if reading.carried.origin().is_valid() {
+        if reading.origin().is_valid() {
             self.readable += 1;
         } else if reading.unreadable {
             self.unreadable += 1;

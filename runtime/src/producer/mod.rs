@@ -16,7 +16,7 @@ pub use publish::Publish;
 use publish::{Look, Writing};
 
 use crate::span::{
-    ActiveSpan, Draft, FieldValue, Lineage, Plain, Running, Site, current_context,
+    ActiveSpan, Description, Draft, FieldValue, Lineage, Plain, Running, Site, current_context,
     is_origin_of_the_running_handler, running_handler,
 };
 
@@ -271,12 +271,14 @@ impl<'a> Producer<'a> {
             site: operation.site,
             enabled: operation.enabled && !is_done_already,
             failure_event: operation.failure_event,
-            name: names.span,
-            kind: if is_client { SpanKind::Client } else { SpanKind::Producer },
+            description: Description {
+                name: names.span,
+                kind: if is_client { SpanKind::Client } else { SpanKind::Producer },
+                links: links_to(&look.kept, &look.facts, operation_type, MAX_LINKS).collect(),
+                attributes,
+            },
             parent: ambient,
             lineage: Lineage::Contextual,
-            links: links_to(&look.kept, &look.facts, operation_type, MAX_LINKS).collect(),
-            attributes,
             fields,
             running: Running::default(),
             #[cfg(feature = "metrics")]

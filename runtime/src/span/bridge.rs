@@ -9,7 +9,7 @@ use std::cell::Cell;
 use std::mem;
 
 use opentelemetry::baggage::BaggageExt;
-use opentelemetry::trace::{Link, SpanBuilder, SpanContext, SpanKind, TraceContextExt};
+use opentelemetry::trace::{Link, SpanContext, SpanKind, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
 use tracing::callsite::{Callsite, DefaultCallsite};
 use tracing::level_filters::{LevelFilter, STATIC_MAX_LEVEL};
@@ -18,7 +18,9 @@ use tracing_opentelemetry::{OpenTelemetrySpanExt, SetParentError};
 
 use super::listener::Listener;
 use super::ways::Way;
-use super::{ActiveSpan, Attach, Draft, Inside, Lineage, Maker, Site, otel};
+use super::{
+    ActiveSpan, Attach, Description, FieldValue, Inside, Lineage, Maker, Site, attributes_of, otel,
+};
 use crate::carrier::copied;
 use crate::propagation::keep_random_flag;
 use crate::relation::same_span;
@@ -38,7 +40,7 @@ pub(super) enum Undecided {
 
 /// What the API is told where no bridge has made the span.
 pub(super) struct Unmade {
-    builder: SpanBuilder,
+    description: Description,
     fields: Vec<KeyValue>,
     parent: Context,
     root: bool,
@@ -56,26 +58,41 @@ pub(super) fn maker(site: &Site) -> Maker {
     }
 }
 
-/// Makes the span of `draft` through `tracing`.
-pub(super) fn start(draft: &mut Draft<'_>, active: &mut ActiveSpan) {
-    let span = make(draft);
-    let parent = mem::take(&mut draft.parent);
+/// Where a span is to be made.
+pub(super) struct Place {
+    pub(super) site: Site,
+    pub(super) lineage: Lineage,
+    pub(super) parent: Context,
+}
+
+/// Makes the span through `tracing`, as it is described.
+pub(super) fn start(
+    place: Place,
+    mut description: Description,
+    mut fields: &[(&'static str, FieldValue<'_>)],
+    active: &mut ActiveSpan,
+) {
+    let span = make(&place, &description, fields);
+    // A site that was made of a name alone has no fields of its own.
+    if !is_declared(place.site, fields) {
+        description.attributes.extend(attributes_of(mem::take(&mut fields)));
+    }
+    let Place { lineage, parent, .. } = place;
     let undecided = match span.set_parent(parent.clone()) {
         Ok(()) | Err(SetParentError::AlreadyStarted) => {
-            for Link { span_context, attributes, .. } in draft.links.drain(..) {
+            for Link { span_context, attributes, .. } in description.links {
                 span.add_link_with_attributes(span_context, attributes);
             }
-            for KeyValue { key, value, .. } in draft.attributes.drain(..) {
+            for KeyValue { key, value, .. } in description.attributes {
                 span.set_attribute(key, value);
             }
             Undecided::Answered { passes_through: parent }
         }
         Err(SetParentError::LayerNotFound | SetParentError::SpanDisabled) => {
             BRIDGE_HAS_ANSWERED.set(false);
-            let root = draft.lineage == Lineage::Root && !parent.span().span_context().is_valid();
-            let fields = draft.field_attributes().collect();
-            let unmade = Unmade { builder: draft.take_builder(), fields, parent, root };
-            Undecided::NotFound(Box::new(unmade))
+            let root = lineage == Lineage::Root && !parent.span().span_context().is_valid();
+            let fields = attributes_of(fields).collect();
+            Undecided::NotFound(Box::new(Unmade { description, fields, parent, root }))
         }
     };
     active.undecided = Some(undecided);
@@ -93,33 +110,46 @@ pub(super) fn is_enabled(callsite: &'static DefaultCallsite) -> bool {
     callsite.interest().is_always() || tracing::dispatcher::get_default(|it| it.enabled(metadata))
 }
 
-/// The `tracing` span of `draft`.
-fn make(draft: &mut Draft<'_>) -> Span {
-    let metadata = draft.site.callsite.metadata();
-    let name = (draft.name != metadata.name()).then_some(draft.name.as_ref());
-    let kind = kind_as_str(&draft.kind);
-    let mut values: Vec<Option<&dyn Value>> = Vec::with_capacity(metadata.fields().len());
-    values.push(name.as_ref().map(|name| name as &dyn Value));
-    values.push(Some(&kind));
-    values.extend(draft.fields.iter().map(|(_, value)| value.as_tracing()));
-    // A site that was made of a name alone has no fields of its own.
-    let undeclared = values.len() > metadata.fields().len();
-    values.resize(metadata.fields().len(), None);
-    let values = metadata.fields().value_set_all(&values);
+/// How many fields a site has before the user's.
+const OWN_FIELDS: usize = 2;
 
-    let wants_parent = draft.parent.span().span_context().is_valid();
-    let span = if draft.lineage == Lineage::Root && (!wants_parent || can_be_told_the_parent()) {
+/// Whether the site has a place for each of the fields.
+fn is_declared(site: Site, fields: &[(&'static str, FieldValue<'_>)]) -> bool {
+    OWN_FIELDS + fields.len() <= site.callsite.metadata().fields().len()
+}
+
+/// The `tracing` span.
+fn make(
+    place: &Place,
+    description: &Description,
+    fields: &[(&'static str, FieldValue<'_>)],
+) -> Span {
+    let Place { site, lineage, parent } = place;
+    let metadata = site.callsite.metadata();
+    let name = (description.name != metadata.name()).then_some(description.name.as_ref());
+    let kind = kind_as_str(&description.kind);
+    let own: [Option<&dyn Value>; OWN_FIELDS] =
+        [name.as_ref().map(|name| name as &dyn Value), Some(&kind)];
+    let mut values = Vec::new();
+    let values: &[_] = if fields.is_empty() && metadata.fields().len() == OWN_FIELDS {
+        &own
+    } else {
+        values.reserve_exact(metadata.fields().len());
+        values.extend(own);
+        values.extend(fields.iter().map(|(_, value)| value.as_tracing()));
+        values.resize(metadata.fields().len(), None);
+        &values
+    };
+    let values = metadata.fields().value_set_all(values);
+
+    let wants_parent = parent.span().span_context().is_valid();
+    if *lineage == Lineage::Root && (!wants_parent || can_be_told_the_parent()) {
         Span::new_root(metadata, &values)
     } else {
         // Behind a `reload` layer a bridge can be told the parent in no other way.
-        let _attached = draft.parent.clone().attach();
+        let _attached = parent.clone().attach();
         Span::new(metadata, &values)
-    };
-    if undeclared {
-        draft.attributes.extend(draft.field_attributes());
-        draft.fields = &[];
     }
-    span
 }
 
 /// Whether a bridge listens that a root can be told the parent of: one that has answered, or that
@@ -161,10 +191,10 @@ impl Undecided {
             }
             Self::NotFound(unmade) if entering_made_it_current => behind_reload(*unmade, inside),
             Self::NotFound(unmade) => {
-                let Unmade { mut builder, fields, parent, .. } = *unmade;
+                let Unmade { mut description, fields, parent, .. } = *unmade;
                 // `tracing` has them for its log lines; nobody carries them to this span.
-                builder.attributes.get_or_insert_default().extend(fields);
-                otel::build(builder, parent, inside)
+                description.attributes.extend(fields);
+                otel::make(description, parent, inside)
             }
         }
     }
@@ -196,12 +226,12 @@ fn answered(own: Context, passes_through: Context, is_current: bool, inside: &mu
 /// A bridge behind a `reload` layer has made the span, with the right parent; it can be reached
 /// only through the context that it made current.
 fn behind_reload(unmade: Unmade, inside: &mut Inside) -> Way {
-    let Unmade { builder, parent, root, .. } = unmade;
+    let Unmade { description, parent, root, .. } = unmade;
     let own = Context::current();
-    for Link { span_context, attributes, .. } in builder.links.unwrap_or_default() {
+    for Link { span_context, attributes, .. } in description.links {
         own.span().add_link(span_context, attributes);
     }
-    own.span().set_attributes(builder.attributes.unwrap_or_default());
+    own.span().set_attributes(description.attributes);
     // A `tracing` root begins with an empty context: the baggage has to be put back.
     let lost_baggage = root && !parent.baggage().is_empty();
     let attach = if lost_baggage {

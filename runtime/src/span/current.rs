@@ -1,52 +1,33 @@
 //! The context that is active here, in either world.
 
-use std::cell::Cell;
-
 use opentelemetry::baggage::BaggageExt;
 #[cfg(feature = "tracing")]
 use opentelemetry::trace::SpanContext;
 use opentelemetry::trace::{SpanId, TraceContextExt};
-use opentelemetry::{Context, ContextGuard};
+use opentelemetry::Context;
 
+use super::inside::Inside;
 use crate::TraceContext;
 use crate::carrier::copied;
 #[cfg(feature = "tracing")]
 use crate::relation::same_span;
 
-/// What throughline attached last on this thread.
+/// What throughline attached where it entered a span.
 #[derive(Debug, Clone, Copy)]
-struct Attached {
+pub(super) struct Attached {
     /// Invalid where it attached baggage without a span.
     span: SpanId,
     /// `tracing`'s current span at that time: one that has come since is nearer.
     within: Option<u64>,
 }
 
-thread_local! {
-    static ATTACHED: Cell<Option<Attached>> = const { Cell::new(None) };
-}
-
-/// Makes `context` the current one and remembers that it was us.
-pub(super) fn attach(context: &Context) -> AttachedGuard {
-    // Without a subscriber nothing is ever nearer.
-    let before = a_subscriber_was_set().then(|| {
-        let span = context.span().span_context().span_id();
-        ATTACHED.replace(Some(Attached { span, within: current_tracing_span() }))
-    });
-    AttachedGuard { _context: context.clone().attach(), before }
-}
-
-pub(super) struct AttachedGuard {
-    _context: ContextGuard,
-    /// What was attached before, where that was asked.
-    before: Option<Option<Attached>>,
-}
-
-impl Drop for AttachedGuard {
-    fn drop(&mut self) {
-        if let Some(before) = self.before {
-            ATTACHED.set(before);
-        }
+impl Attached {
+    /// Of `context`, which is being attached here. Without a subscriber nothing is ever nearer.
+    pub(super) fn note(context: &Context) -> Option<Self> {
+        a_subscriber_was_set().then(|| Self {
+            span: context.span().span_context().span_id(),
+            within: current_tracing_span(),
+        })
     }
 }
 
@@ -106,7 +87,8 @@ fn nearer(current: &Context) -> Option<Context> {
         return None;
     }
     let span = current.span().span_context().span_id();
-    let may_be_nearer = match ATTACHED.get().filter(|attached| attached.span == span) {
+    let attached = Inside::ask(|inside| inside.attached);
+    let may_be_nearer = match attached.filter(|attached| attached.span == span) {
         Some(attached) => attached.within != current_tracing_span(),
         None => span == SpanId::INVALID,
     };

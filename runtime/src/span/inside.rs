@@ -4,9 +4,16 @@
 use std::cell::Cell;
 use std::thread::LocalKey;
 
-use opentelemetry::Context;
 use opentelemetry::trace::TraceContextExt;
+use opentelemetry::{Context, ContextGuard};
 
+#[cfg(feature = "tracing")]
+use super::bridge::Undecided;
+use super::current::Attached;
+#[cfg(feature = "tracing")]
+use super::current::current_span_context;
+#[cfg(feature = "tracing")]
+use super::ways;
 use super::{FieldValue, Running, Value};
 
 type Place = Cell<Option<Box<Inside>>>;
@@ -105,6 +112,8 @@ pub(super) struct Inside {
     /// The span itself; none where none is made.
     pub(super) own: Option<Context>,
     pub(super) attach: Attach,
+    /// While it is entered: what was attached there.
+    pub(super) attached: Option<Attached>,
     /// Whether it is ours to end, and to record on, or does so when `tracing`'s does.
     pub(super) ends_here: bool,
     pub(super) started_by: Running,
@@ -127,6 +136,7 @@ impl Inside {
         tracing: tracing::Span::none(),
         own: None,
         attach: Attach::Nothing,
+        attached: None,
         ends_here: false,
         started_by: Running::Unchanged,
         around: None,
@@ -145,6 +155,7 @@ impl Inside {
         }
         self.own = None;
         self.attach = Attach::Nothing;
+        self.attached = None;
         self.ends_here = false;
         self.started_by = Running::Unchanged;
         self.around = None;
@@ -168,29 +179,55 @@ impl Inside {
     }
 }
 
-/// Leaves the span, and gives back what was moved.
-pub(super) struct InsideGuard<'s> {
+/// While it lives, the span is the current one. It leaves the span, and gives back what was moved.
+pub(super) struct Entered<'s> {
+    // Dropped when it has been left otherwise.
+    attached: Option<ContextGuard>,
     place: &'s mut Option<Box<Inside>>,
     is_innermost: bool,
 }
 
-impl<'s> InsideGuard<'s> {
-    /// Enters `tracing`'s span.
-    pub(super) fn enter(place: &'s mut Option<Box<Inside>>) -> Self {
+impl<'s> Entered<'s> {
+    /// Not yet.
+    pub(super) fn outside(place: &'s mut Option<Box<Inside>>) -> Self {
+        Self { attached: None, place, is_innermost: false }
+    }
+
+    pub(super) fn enter(&mut self) {
+        self.enter_tracing();
+        self.become_innermost();
+    }
+
+    /// Finds out what there is to be attached, where that shows only when it is entered.
+    #[cfg(feature = "tracing")]
+    #[cold]
+    pub(super) fn enter_and_decide(&mut self, undecided: Undecided) {
+        let before = current_span_context();
+        self.enter_tracing();
+        if let Some(inside) = self.place {
+            let way = undecided.decide(inside, &before);
+            ways::note(way, inside.own.as_ref());
+        }
+        self.become_innermost();
+    }
+
+    fn enter_tracing(&mut self) {
         #[cfg(feature = "tracing")]
-        if let Some(inside) = place {
+        if let Some(inside) = self.place {
             inside.tracing.with_subscriber(|(id, subscriber)| subscriber.enter(id));
         }
-        Self { place, is_innermost: false }
     }
 
-    pub(super) fn inside(&mut self) -> Option<&mut Inside> {
-        self.place.as_deref_mut()
-    }
-
-    /// Moves it to the thread.
-    pub(super) fn become_innermost(&mut self) {
+    /// Attaches what is to be attached, and moves the rest to the thread.
+    fn become_innermost(&mut self) {
         let place = &mut *self.place;
+        if let Some(inside) = place {
+            if let Some(context) = inside.to_be_attached() {
+                let attached = Attached::note(context);
+                self.attached = Some(context.clone().attach());
+                inside.attached = attached;
+            }
+        }
         let moved = INNERMOST.try_with(|innermost| {
             if let Some(mut inside) = place.take() {
                 inside.around = innermost.take();
@@ -202,8 +239,9 @@ impl<'s> InsideGuard<'s> {
     }
 }
 
-impl Drop for InsideGuard<'_> {
+impl Drop for Entered<'_> {
     fn drop(&mut self) {
+        self.attached = None;
         if self.is_innermost {
             let place = &mut *self.place;
             let _ = INNERMOST.try_with(|innermost| {

@@ -22,16 +22,15 @@ use std::fmt;
 use opentelemetry::trace::{Link, SpanBuilder, SpanKind, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
 
-#[cfg(feature = "tracing")]
-use current::current_span_context;
 pub(crate) use current::{current_context, current_span, without_its_span};
 pub(crate) use field::Plain;
 pub use field::{FieldValue, Value, debug, display, empty, value};
 pub use future::Run;
 pub use inside::record;
-use inside::{Attach, Inside, InsideGuard};
+use inside::{Attach, Entered, Inside};
 pub(crate) use listener::Listener;
 pub(crate) use otel::a_provider_is_installed;
+pub use otel::{ProviderInUse, use_provider};
 pub(crate) use running::{
     MessageId, Running, is_handled_already, is_origin_of_the_running_handler, running_handler,
 };
@@ -50,20 +49,49 @@ pub(crate) struct Draft<'a> {
     pub(crate) enabled: bool,
     #[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "an event of `tracing`"))]
     pub(crate) failure_event: bool,
-    pub(crate) name: Cow<'static, str>,
-    pub(crate) kind: SpanKind,
+    pub(crate) description: Description,
     /// The parent, if its span is valid, and the baggage; also what passes through to the work
     /// inside where the span itself is not made.
     pub(crate) parent: Context,
     #[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "read by the bridge alone"))]
     pub(crate) lineage: Lineage,
-    pub(crate) links: Vec<Link>,
-    pub(crate) attributes: Vec<KeyValue>,
     pub(crate) fields: &'a [(&'static str, FieldValue<'a>)],
     pub(crate) running: Running,
     /// What is measured beside the span, whether that is made or not.
     #[cfg(feature = "metrics")]
     pub(crate) measured: Option<Box<Measured>>,
+}
+
+/// What a sampler and a reader see of a span.
+#[derive(Debug)]
+pub(crate) struct Description {
+    pub(crate) name: Cow<'static, str>,
+    pub(crate) kind: SpanKind,
+    pub(crate) links: Vec<Link>,
+    pub(crate) attributes: Vec<KeyValue>,
+}
+
+impl Description {
+    /// For where nobody makes the span.
+    pub(crate) fn none() -> Self {
+        Self {
+            name: Cow::Borrowed(""),
+            kind: SpanKind::Internal,
+            links: Vec::new(),
+            attributes: Vec::new(),
+        }
+    }
+
+    #[inline]
+    fn into_builder(self) -> SpanBuilder {
+        SpanBuilder {
+            span_kind: Some(self.kind),
+            name: self.name,
+            attributes: Some(self.attributes),
+            links: Some(self.links),
+            ..SpanBuilder::default()
+        }
+    }
 }
 
 /// Where the span stands among `tracing`'s own spans.
@@ -75,7 +103,7 @@ pub(crate) enum Lineage {
     Contextual,
 }
 
-impl<'a> Draft<'a> {
+impl Draft<'_> {
     /// Makes the span, unless it is switched off or telemetry is suppressed here.
     pub(crate) fn start(self) -> ActiveSpan {
         let maker = Maker::of(&self.site, self.enabled);
@@ -83,56 +111,51 @@ impl<'a> Draft<'a> {
     }
 
     /// The same where it is known already who makes it.
-    pub(crate) fn start_by(mut self, maker: Maker) -> ActiveSpan {
+    pub(crate) fn start_by(self, maker: Maker) -> ActiveSpan {
         if let Maker::Nobody(Way::Suppressed) = maker {
             ways::note(Way::Suppressed, None);
             return ActiveSpan::passing_through(None);
         }
-        let mut active = ActiveSpan::unmade(std::mem::take(&mut self.running));
+        let Self { site, mut description, parent, fields, .. } = self;
+        let mut active = ActiveSpan::unmade(self.running);
         #[cfg(feature = "metrics")]
         {
-            active.measured = self.measured.take();
+            active.measured = self.measured;
         }
         if let Maker::Nobody(way) = maker {
             ways::note(way, None);
-            active.attach(Attach::Other(self.parent));
+            active.attach(Attach::Other(parent));
             return active;
         }
         #[cfg(feature = "tracing")]
         if self.failure_event {
-            active.tells_failure = Some(self.site.failure);
+            active.tells_failure = Some(site.failure);
         }
         // A key that is set twice is exported twice: where a user's field has the name of one of
         // ours, the user's alone is set.
-        let fields = self.fields;
         if !fields.is_empty() {
-            self.attributes
-                .retain(|ours| fields.iter().all(|(name, _)| *name != ours.key.as_str()));
+            let is_ours =
+                |ours: &KeyValue| fields.iter().all(|(name, _)| *name != ours.key.as_str());
+            description.attributes.retain(is_ours);
         }
         match maker {
             #[cfg(feature = "tracing")]
-            Maker::Tracing => bridge::start(&mut self, &mut active),
-            _ => otel::start(&mut self, &mut active),
+            Maker::Tracing => {
+                let place = bridge::Place { site, lineage: self.lineage, parent };
+                bridge::start(place, description, fields, &mut active);
+            }
+            _ => {
+                description.attributes.extend(attributes_of(fields));
+                otel::start(description, parent, &mut active);
+            }
         }
         active
     }
+}
 
-    /// The user's fields as attributes, for where `tracing` does not carry them.
-    fn field_attributes(&self) -> impl Iterator<Item = KeyValue> + use<'a> {
-        self.fields.iter().filter_map(|(name, value)| value.to_attribute(name))
-    }
-
-    /// All but the parent, for OpenTelemetry's API.
-    #[inline]
-    fn take_builder(&mut self) -> SpanBuilder {
-        SpanBuilder {
-            span_kind: Some(self.kind.clone()),
-            name: std::mem::take(&mut self.name),
-            attributes: Some(std::mem::take(&mut self.attributes)),
-            links: Some(std::mem::take(&mut self.links)),
-            ..SpanBuilder::default()
-        }
-    }
+/// The user's fields as attributes, for where `tracing` does not carry them.
+fn attributes_of(fields: &[(&'static str, FieldValue<'_>)]) -> impl Iterator<Item = KeyValue> {
+    fields.iter().filter_map(|(name, value)| value.to_attribute(name))
 }
 
 /// Who makes a span here: asked before the span is described, for where nobody does that is for nothing.
@@ -195,13 +218,6 @@ pub struct ActiveSpan {
     finished: bool,
     #[cfg(feature = "metrics")]
     measured: Option<Box<Measured>>,
-}
-
-/// While it lives, the span is the current one.
-struct Entered<'s> {
-    // Fields are dropped in this order: what was attached last goes first.
-    _attached: Option<current::AttachedGuard>,
-    _inside: InsideGuard<'s>,
 }
 
 impl ActiveSpan {
@@ -286,25 +302,15 @@ impl ActiveSpan {
     }
 
     fn enter_with<R>(&mut self, inside: impl FnOnce(&Cell<bool>) -> R) -> R {
-        let (_entered, panicked) = self.enter();
-        inside(panicked)
-    }
-
-    fn enter(&mut self) -> (Entered<'_>, &Cell<bool>) {
+        let mut entered = Entered::outside(&mut self.inside);
         #[cfg(feature = "tracing")]
-        let undecided = self.undecided.take().map(|it| (it, current_span_context()));
-        let mut entered = InsideGuard::enter(&mut self.inside);
-        let mut attached = None;
-        if let Some(inside) = entered.inside() {
-            #[cfg(feature = "tracing")]
-            if let Some((undecided, before)) = undecided {
-                let way = undecided.decide(inside, &before);
-                ways::note(way, inside.own.as_ref());
-            }
-            attached = inside.to_be_attached().map(current::attach);
+        match self.undecided.take() {
+            None => entered.enter(),
+            Some(undecided) => entered.enter_and_decide(undecided),
         }
-        entered.become_innermost();
-        (Entered { _attached: attached, _inside: entered }, &self.panicked)
+        #[cfg(not(feature = "tracing"))]
+        entered.enter();
+        inside(&self.panicked)
     }
 
     fn own(&self) -> Option<&Context> {

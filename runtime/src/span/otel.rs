@@ -1,23 +1,91 @@
 //! The span made with OpenTelemetry's own API: where no bridge listens to `tracing`.
 
-use std::mem;
-use std::sync::LazyLock;
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{LazyLock, OnceLock};
 
 use opentelemetry::trace::{
     Span, SpanBuilder, SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState,
-    Tracer,
+    Tracer, TracerProvider,
 };
 use opentelemetry::{Context, global};
 
 use super::ways::{self, Way};
-use super::{ActiveSpan, Attach, Draft, Inside, Maker};
+use super::{ActiveSpan, Attach, Description, Inside, Maker};
 use crate::propagation::keep_random_flag;
 use crate::relation::same_span;
 use crate::semconv;
 
-/// Whether a tracer made a span when last asked: then the next one is described without asking first. It
-/// only saves work: what is made shows each time.
+/// Makes spans by `provider` from now on, wherever OpenTelemetry's API makes them, in place of the global
+/// one: that has to be looked up for every span, since it may be exchanged, and is reached through pointers.
+///
+/// It saves time and changes nothing else. Set the global provider as well, for all others. It can be done
+/// once in the life of a process, at its start. Where a layer of `tracing` makes the spans, that goes on, and
+/// where neither is done, the global provider counts, whenever it is installed.
+///
+/// # Errors
+///
+/// If a provider is in use already; that one stays.
+///
+/// ```
+/// use opentelemetry_sdk::trace::SdkTracerProvider;
+///
+/// let provider = SdkTracerProvider::builder().build();
+/// opentelemetry::global::set_tracer_provider(provider.clone());
+/// throughline::use_provider(provider.clone())?;
+///
+/// assert!(throughline::use_provider(provider).is_err());
+/// # Ok::<(), throughline::ProviderInUse>(())
+/// ```
+pub fn use_provider<P>(provider: P) -> Result<(), ProviderInUse>
+where
+    P: TracerProvider,
+    P::Tracer: Send + Sync + 'static,
+    <P::Tracer as Tracer>::Span: Send + Sync + 'static,
+{
+    let tracer = provider.tracer_with_scope(semconv::scope());
+    IN_USE.set(Box::new(tracer)).map_err(|_| ProviderInUse(()))
+}
+
+/// A provider is in use already: see [`use_provider`].
+///
+/// ```
+/// fn set_up_telemetry() -> Result<(), Box<dyn std::error::Error>> {
+///     let provider = opentelemetry::trace::noop::NoopTracerProvider::new();
+///     throughline::use_provider(provider)?;
+///     Ok(())
+/// }
+/// # set_up_telemetry().unwrap();
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProviderInUse(());
+
+impl fmt::Display for ProviderInUse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("throughline uses another provider already, which stays")
+    }
+}
+
+impl std::error::Error for ProviderInUse {}
+
+static IN_USE: OnceLock<Box<dyn MakeSpan + Send + Sync>> = OnceLock::new();
+
+/// A tracer of whichever type.
+trait MakeSpan {
+    fn make(&self, description: Description, parent: Context, inside: &mut Inside) -> Way;
+}
+
+impl<T> MakeSpan for T
+where
+    T: Tracer<Span: Send + Sync + 'static>,
+{
+    fn make(&self, description: Description, parent: Context, inside: &mut Inside) -> Way {
+        place(self.build_with_context(description.into_builder(), &parent), parent, inside)
+    }
+}
+
+/// Whether the global tracer made a span when last asked: then the next one is described without asking
+/// first. It only saves work: what is made shows each time.
 static LAST_WAS_MADE: AtomicBool = AtomicBool::new(false);
 
 /// Who makes a span where `tracing` does not.
@@ -33,23 +101,24 @@ pub(super) fn maker() -> Maker {
     }
 }
 
-/// Makes the span of `draft`.
-pub(super) fn start(draft: &mut Draft<'_>, active: &mut ActiveSpan) {
-    let Some(inside) = &mut active.inside else { return };
-    draft.attributes.extend(draft.field_attributes());
-    let way = build(draft.take_builder(), mem::take(&mut draft.parent), inside);
-    ways::note(way, inside.own.as_ref());
+/// Makes the span as it is described.
+pub(super) fn start(description: Description, parent: Context, active: &mut ActiveSpan) {
+    if let Some(inside) = &mut active.inside {
+        let way = make(description, parent, inside);
+        ways::note(way, inside.own.as_ref());
+    }
 }
 
 /// Makes a span, or lets its parent pass through.
-#[inline] // a builder is large, and moved less often so
-pub(super) fn build(builder: SpanBuilder, parent: Context, inside: &mut Inside) -> Way {
+pub(super) fn make(description: Description, parent: Context, inside: &mut Inside) -> Way {
     #[cfg(feature = "testing")]
     if let Some(tracer) = capture::tracer() {
-        return place(tracer.build_with_context(builder, &parent), parent, inside);
+        return tracer.make(description, parent, inside);
     }
-    let tracer = global::tracer_with_scope(semconv::scope());
-    let way = place(tracer.build_with_context(builder, &parent), parent, inside);
+    if let Some(tracer) = IN_USE.get() {
+        return tracer.make(description, parent, inside);
+    }
+    let way = global::tracer_with_scope(semconv::scope()).make(description, parent, inside);
     let is_made = way == Way::Api;
     // Written only where it changes: else threads would wait for one another.
     if LAST_WAS_MADE.load(Ordering::Relaxed) != is_made {
@@ -79,6 +148,9 @@ where
 
 /// Whether a provider is installed that makes spans, as far as it can be told without making one.
 pub(crate) fn a_provider_is_installed() -> bool {
+    if IN_USE.get().is_some() {
+        return true;
+    }
     static PARENT: LazyLock<SuppressedParent> = LazyLock::new(SuppressedParent::new);
     let tracer = global::tracer_with_scope(semconv::scope());
     let builder = SpanBuilder::from_name("throughline probe");

@@ -17,7 +17,8 @@ use crate::outcome::{IntoOutcome, Outcome};
 use crate::relation::{Caller, Relation, Sending, TaskPlacement};
 use crate::semconv::key;
 use crate::span::{
-    ActiveSpan, Draft, FieldValue, Lineage, Plain, Running, Site, current_context, without_its_span,
+    ActiveSpan, Description, Draft, FieldValue, Lineage, Plain, Running, Site, current_context,
+    without_its_span,
 };
 
 /// Begins a task's span without a macro, and takes note of what is active here: the task's caller.
@@ -218,12 +219,14 @@ impl Task {
             enabled: self.enabled,
             failure_event: self.failure_event,
             parent: parent(placement, caller),
-            links: link(placement, caller).into_iter().collect(),
-            name: self.name.unwrap_or(Cow::Borrowed(self.site.function)),
-            kind: SpanKind::Internal,
+            description: Description {
+                name: self.name.unwrap_or(Cow::Borrowed(self.site.function)),
+                kind: SpanKind::Internal,
+                links: link(placement, caller).into_iter().collect(),
+                attributes,
+            },
             // Below the caller's, `tracing` would keep that span open until the task ends.
             lineage: Lineage::Root,
-            attributes,
             fields,
             running: self.running,
             // A task is no messaging operation.

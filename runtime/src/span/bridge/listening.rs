@@ -19,7 +19,7 @@ use tracing::{Level, Metadata, Span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::Registry;
 
-use crate::span::current_span_context;
+use crate::span::current::current_span_context;
 use crate::span::listener::Listener;
 use crate::span::otel::SuppressedParent;
 

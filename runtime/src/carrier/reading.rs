@@ -1,0 +1,123 @@
+//! What a message carries, as it was read.
+
+use opentelemetry::baggage::{Baggage, BaggageExt};
+use opentelemetry::trace::{SpanContext, TraceContextExt};
+use opentelemetry::{Context, KeyValue};
+
+use super::{Notes, TraceContext};
+use crate::propagation::Trace;
+
+/// Who sent a message, and what came with that. It becomes a context only where one is needed: making one
+/// allocates, and a link needs none.
+#[derive(Debug)]
+pub(crate) struct Reading {
+    origin: SpanContext,
+    /// The whole of it, where the message held it so or the application's propagator made it.
+    context: Option<Context>,
+    /// Boxed, for most messages have nothing of it.
+    beside: Option<Box<Beside>>,
+    pub(crate) notes: Notes,
+    /// A context was there and could not be read.
+    pub(crate) unreadable: bool,
+    /// None could be read: the application's propagator knows no header that names a span.
+    pub(crate) not_carried: bool,
+}
+
+/// What may come beside an origin, as our own propagator reads it.
+#[derive(Debug, Default)]
+struct Beside {
+    state_in_full: Option<String>,
+    baggage: Option<Baggage>,
+    /// The headers that were to be captured, as attributes.
+    captured: Vec<KeyValue>,
+}
+
+impl Default for Reading {
+    fn default() -> Self {
+        Self {
+            origin: SpanContext::NONE,
+            context: None,
+            beside: None,
+            notes: Notes::default(),
+            unreadable: false,
+            not_carried: false,
+        }
+    }
+}
+
+impl Reading {
+    pub(super) fn set_trace(&mut self, Trace { span, state_in_full }: Trace) {
+        self.origin = span;
+        if state_in_full.is_some() {
+            self.beside().state_in_full = state_in_full;
+        }
+    }
+
+    pub(super) fn set_baggage(&mut self, baggage: Baggage) {
+        self.beside().baggage = Some(baggage);
+    }
+
+    pub(super) fn set_context(&mut self, context: Context) {
+        self.origin = context.span().span_context().clone();
+        self.context = Some(context);
+    }
+
+    pub(super) fn set_captured(&mut self, captured: Vec<KeyValue>) {
+        self.beside().captured = captured;
+    }
+
+    fn beside(&mut self) -> &mut Beside {
+        self.beside.get_or_insert_default()
+    }
+
+    /// The span that sent the message; an invalid one where none is known.
+    pub(crate) fn origin(&self) -> &SpanContext {
+        &self.origin
+    }
+
+    pub(crate) fn captured(&self) -> &[KeyValue] {
+        self.beside.as_ref().map_or(&[], |beside| &beside.captured)
+    }
+
+    pub(crate) fn baggage(&self) -> Option<&Baggage> {
+        match &self.context {
+            None => self.beside.as_ref()?.baggage.as_ref(),
+            Some(context) => Some(context.baggage()).filter(|baggage| !baggage.is_empty()),
+        }
+    }
+
+    pub(crate) fn take_baggage(&mut self) -> Option<Baggage> {
+        match &self.context {
+            None => self.beside.as_mut()?.baggage.take(),
+            Some(_) => self.baggage().map(copied),
+        }
+    }
+
+    pub(crate) fn take_context(&mut self) -> Context {
+        if let Some(context) = self.context.take() {
+            return context;
+        }
+        let Beside { state_in_full, baggage, .. } =
+            self.beside.take().map(|beside| *beside).unwrap_or_default();
+        let mut context = Context::new();
+        if self.origin.is_valid() {
+            let span = std::mem::replace(&mut self.origin, SpanContext::NONE);
+            context = Trace { span, state_in_full }.on_top_of(&context);
+        }
+        match baggage {
+            Some(baggage) => context.with_baggage(baggage),
+            None => context,
+        }
+    }
+}
+
+/// `Baggage` itself can't be cloned.
+pub(crate) fn copied(baggage: &Baggage) -> Baggage {
+    baggage.iter().map(|(key, value)| (key.clone(), value.clone())).collect()
+}
+
+impl From<Reading> for TraceContext {
+    fn from(mut reading: Reading) -> Self {
+        Self::from_context(reading.take_context()).with_notes(reading.notes)
+    }
+}
