@@ -116,6 +116,14 @@ pub(crate) fn left_out(distinct: usize, at_most: usize) -> Option<KeyValue> {
     (left_out > 0).then(|| count(key::LINKS_LEFT_OUT, left_out))
 }
 
+/// What is not owned is handed on as it is, which is cheaper than to be asked again what it is.
+pub(crate) fn text(key: &'static str, text: Cow<'static, str>) -> KeyValue {
+    match text {
+        Cow::Borrowed(text) => KeyValue::new(key, text),
+        Cow::Owned(text) => KeyValue::new(key, text),
+    }
+}
+
 pub(crate) fn count(key: &'static str, count: usize) -> KeyValue {
     KeyValue::new(key, i64::try_from(count).unwrap_or(i64::MAX))
 }

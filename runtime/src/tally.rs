@@ -1,55 +1,106 @@
-//! Counters that are added to by many threads and seldom read: each thread adds in a place of its own, as
-//! far as there are places, so that no two wait for one another.
+//! Counters that many threads add to for every message, and few read.
+//!
+//! Each thread adds to its own, which nobody else writes to: so it waits for no other, and needs no locked
+//! instruction. When a thread ends, what it has counted is kept.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-const PLACES: usize = 32;
+/// What is counted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Counter(pub(crate) usize);
 
-/// `N` counters.
-pub(crate) struct Tally<const N: usize>([Place<N>; PLACES]);
+/// Where those of the ways of spans begin, two for each way.
+pub(crate) const OF_WAYS: usize = 0;
+/// And those of the contexts of messages.
+pub(crate) const OF_CONTEXTS: usize = OF_WAYS + 16;
+const COUNTERS: usize = OF_CONTEXTS + 4;
 
-/// Apart from its neighbours by what processors hold of memory at a time.
-#[repr(align(128))]
-struct Place<const N: usize>([AtomicUsize; N]);
+type Counters = [AtomicUsize; COUNTERS];
 
-impl<const N: usize> Tally<N> {
-    pub(crate) const fn new() -> Self {
-        Self([const { Place([const { AtomicUsize::new(0) }; N]) }; PLACES])
-    }
+#[derive(Debug)]
+struct All {
+    of_living_threads: Vec<Arc<Counters>>,
+    of_others: [usize; COUNTERS],
+}
 
-    pub(crate) fn add(&self, counter: usize, how_many: usize) {
-        self.0[own_place()].0[counter].fetch_add(how_many, Ordering::Relaxed);
-    }
+static ALL: Mutex<All> =
+    Mutex::new(All { of_living_threads: Vec::new(), of_others: [0; COUNTERS] });
 
-    pub(crate) fn sum(&self, counter: usize) -> usize {
-        self.0.iter().map(|place| place.0[counter].load(Ordering::Relaxed)).sum()
+fn all() -> MutexGuard<'static, All> {
+    ALL.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Those of one thread, for as long as it lives.
+struct Own(Arc<Counters>);
+
+thread_local! {
+    static OWN: Own = Own::new();
+}
+
+impl Own {
+    fn new() -> Self {
+        let counters = Arc::new([const { AtomicUsize::new(0) }; COUNTERS]);
+        all().of_living_threads.push(Arc::clone(&counters));
+        Self(counters)
     }
 }
 
-fn own_place() -> usize {
-    static THREADS: AtomicUsize = AtomicUsize::new(0);
-    thread_local! {
-        static OWN: usize = THREADS.fetch_add(1, Ordering::Relaxed) % PLACES;
+impl Drop for Own {
+    fn drop(&mut self) {
+        let mut all = all();
+        all.of_living_threads.retain(|counters| !Arc::ptr_eq(counters, &self.0));
+        for (sum, own) in all.of_others.iter_mut().zip(&*self.0) {
+            *sum += own.load(Ordering::Relaxed);
+        }
     }
-    // Where the thread's storage is gone already, any will do.
-    OWN.try_with(|own| *own).unwrap_or_default()
+}
+
+impl Counter {
+    pub(crate) fn add(self, how_many: usize) {
+        let added = OWN.try_with(|Own(counters)| {
+            let own = &counters[self.0];
+            own.store(own.load(Ordering::Relaxed) + how_many, Ordering::Relaxed);
+        });
+        if added.is_err() {
+            // The thread is about to end, and what it had counted is with the others already.
+            all().of_others[self.0] += how_many;
+        }
+    }
+
+    pub(crate) fn sum(self) -> usize {
+        let all = all();
+        let living = all.of_living_threads.iter().map(|it| it[self.0].load(Ordering::Relaxed));
+        all.of_others[self.0] + living.sum::<usize>()
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Tally;
+    use std::sync::Barrier;
+    use std::thread;
+
+    use super::{COUNTERS, Counter};
 
     #[test]
-    fn what_many_threads_add_is_the_sum() {
-        static TALLY: Tally<2> = Tally::new();
-        std::thread::scope(|scope| {
-            for _ in 0..40 {
-                scope.spawn(|| {
-                    TALLY.add(0, 1);
-                    TALLY.add(1, 2);
+    fn what_threads_have_added_is_the_sum_while_they_live_and_after() {
+        // Of no use to anybody else.
+        let counter = Counter(COUNTERS - 1);
+        let (added, looked) = (Barrier::new(9), Barrier::new(9));
+        thread::scope(|scope| {
+            for how_many in 1..=8 {
+                let (added, looked) = (&added, &looked);
+                scope.spawn(move || {
+                    counter.add(how_many);
+                    added.wait();
+                    looked.wait();
                 });
             }
+            added.wait();
+            assert_eq!(counter.sum(), 36);
+            looked.wait();
         });
-        assert_eq!([TALLY.sum(0), TALLY.sum(1)], [40, 80]);
+        counter.add(4);
+        assert_eq!(counter.sum(), 40);
     }
 }

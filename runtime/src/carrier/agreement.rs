@@ -71,9 +71,9 @@ impl Said {
 }
 
 impl<'m> Agreement<'m> {
-    /// Of a single message, which nobody differs from.
-    pub(crate) fn of_one(facts: Facts<'m>) -> Self {
-        Self { facts: Some(facts), ..Self::default() }
+    /// Those of a single message, which nobody differs from.
+    pub(crate) fn of_one(&mut self) -> &mut Facts<'m> {
+        self.facts.insert(Facts::default())
     }
 
     pub(crate) fn add(&mut self, facts: Cow<'_, Facts<'m>>) {

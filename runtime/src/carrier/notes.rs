@@ -29,14 +29,16 @@ pub(crate) struct Notes {
 
 impl Notes {
     /// A note that can't be read is none.
-    pub(super) fn read<'h>(header: impl Fn(Known) -> Option<&'h str>) -> Self {
-        let milliseconds = header(Known::Sent).and_then(|text| text.trim().parse::<u64>().ok());
-        let attempt = header(Known::Attempt).map(str::as_bytes);
-        Self {
-            sent: milliseconds
-                .and_then(|since| UNIX_EPOCH.checked_add(Duration::from_millis(since))),
-            asks_for_new_trace: header(Known::Break).is_some_and(|text| text.trim() == "1"),
-            failed_attempt: attempt.and_then(traceparent::parse).map(Box::new),
+    pub(super) fn read<'h>(&mut self, header: impl Fn(Known) -> Option<&'h str>) {
+        if let Some(sent) = header(Known::Sent) {
+            let milliseconds = sent.trim().parse().ok().map(Duration::from_millis);
+            self.sent = milliseconds.and_then(|since| UNIX_EPOCH.checked_add(since));
+        }
+        if let Some(text) = header(Known::Break) {
+            self.asks_for_new_trace = text.trim() == "1";
+        }
+        if let Some(attempt) = header(Known::Attempt) {
+            self.failed_attempt = traceparent::parse(attempt.as_bytes()).map(Box::new);
         }
     }
 

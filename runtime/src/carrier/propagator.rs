@@ -45,7 +45,7 @@ fn finish(reader: &mut HeaderReader<'_>, reading: &mut Reading) {
     }
     match reader.headers() {
         Headers::Known(headers) => {
-            reading.notes = Notes::read(|known| headers.text(known));
+            reading.notes.read(|known| headers.text(known));
             if let Some(traceparent) = headers.bytes(Known::Traceparent) {
                 let tracestate = || headers.text(Known::Tracestate).map(Cow::Borrowed);
                 match Trace::parse(traceparent, tracestate) {
@@ -60,7 +60,7 @@ fn finish(reader: &mut HeaderReader<'_>, reading: &mut Reading) {
             }
         }
         Headers::All(headers) => {
-            reading.notes = Notes::read(|known| headers.value(known.name()));
+            reading.notes.read(|known| headers.value(known.name()));
             read_by_the_application(&headers, reading);
         }
     }

@@ -4,7 +4,7 @@ use opentelemetry::baggage::{Baggage, BaggageExt};
 use opentelemetry::trace::{SpanContext, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
 
-use super::{Notes, TraceContext};
+use super::{Facts, Notes, TraceContext};
 use crate::propagation::Trace;
 
 /// Who sent a message, and what came with that. It becomes a context only where one is needed: making one
@@ -46,10 +46,11 @@ impl Default for Reading {
 }
 
 impl Reading {
-    pub(super) fn set_trace(&mut self, Trace { span, state_in_full }: Trace) {
-        self.origin = span;
-        if state_in_full.is_some() {
-            self.beside().state_in_full = state_in_full;
+    #[inline]
+    pub(super) fn set_trace(&mut self, trace: Trace) {
+        self.origin = trace.span;
+        if trace.state_in_full.is_some() {
+            self.beside().state_in_full = trace.state_in_full;
         }
     }
 
@@ -75,7 +76,13 @@ impl Reading {
         &self.origin
     }
 
-    pub(crate) fn captured(&self) -> &[KeyValue] {
+    /// Adds what is told of the message beside what it tells itself.
+    pub(crate) fn add_to(&self, facts: &mut Facts<'_>) {
+        facts.capture(self.captured());
+        facts.sent_at_unless_known(self.notes.sent);
+    }
+
+    pub(super) fn captured(&self) -> &[KeyValue] {
         self.beside.as_ref().map_or(&[], |beside| &beside.captured)
     }
 

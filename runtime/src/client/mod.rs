@@ -172,7 +172,7 @@ impl<'a> Settling<'a> {
     {
         let Self { operation, is_settlement, fields } = self;
         let fields = Plain::all(fields);
-        let received = Received::of(messages, WANTED).into_owned();
+        let received = Received::of(messages, &WANTED).into_owned();
         async move {
             let mut span = {
                 let fields = &Plain::as_fields(&fields);
@@ -195,7 +195,7 @@ impl<'a> Settling<'a> {
     where
         M: Receive<K> + ?Sized,
     {
-        let mut span = self.draft(Received::of(messages, WANTED)).start();
+        let mut span = self.draft(Received::of(messages, &WANTED)).start();
         let settled = span.run_sync(settle);
         span.finish(Outcome::of_anything(&settled));
         settled
@@ -246,16 +246,13 @@ fn draft<'a>(
     attributes.extend(about.facts.attributes(operation_type));
     attributes.extend(left_out(about.distinct_origins(), MAX_LINKS));
     attributes.extend(about.batch_size().map(|size| count(key::BATCH_MESSAGE_COUNT, size)));
+    let mut links = Vec::new();
+    about.add_links_to_origins(&mut links, operation_type, MAX_LINKS);
     Draft {
         site: operation.site,
         enabled: operation.enabled,
         failure_event: operation.failure_event,
-        description: Description {
-            name: names.span,
-            kind: SpanKind::Client,
-            links: about.links_to_origins(operation_type, MAX_LINKS, 0),
-            attributes,
-        },
+        description: Description { name: names.span, kind: SpanKind::Client, links, attributes },
         parent: current_context(),
         lineage: Lineage::Contextual,
         fields,
@@ -285,7 +282,8 @@ impl Known {
     fn tell_the_rest<K>(&self, span: &mut ActiveSpan, brought: &impl Polled<K>) {
         let Some(mut received) = brought.polled(WANTED) else { return };
         received.facts.overrule(&self.said);
-        let links = received.links_to_origins(kind::RECEIVE, MAX_LINKS, 0);
+        let mut links = Vec::new();
+        received.add_links_to_origins(&mut links, kind::RECEIVE, MAX_LINKS);
         let mut attributes: Vec<KeyValue> = received.facts.attributes(kind::RECEIVE).collect();
         attributes.extend(left_out(received.distinct_origins(), MAX_LINKS));
         attributes.extend(received.batch_size().map(|size| count(key::BATCH_MESSAGE_COUNT, size)));

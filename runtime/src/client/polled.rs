@@ -31,13 +31,17 @@ impl<Number> fmt::Debug for Fallible<Number> {
 
 impl<M: Message + ?Sized> Polled<One> for M {
     fn polled<'m>(&'m self, wanted: Wanted<'m>) -> Option<Received<'m>> {
-        Some(if self.is_there() { Received::of(self, wanted) } else { Received::none_of_a_batch() })
+        Some(if self.is_there() {
+            Received::of(self, &wanted)
+        } else {
+            Received::none_of_a_batch()
+        })
     }
 }
 
 impl<B: Batch + ?Sized> Polled<Many> for B {
     fn polled<'m>(&'m self, wanted: Wanted<'m>) -> Option<Received<'m>> {
-        Some(Received::of(self, wanted))
+        Some(Received::of(self, &wanted))
     }
 }
 

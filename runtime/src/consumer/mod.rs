@@ -17,13 +17,13 @@ pub(crate) use received::{Received, Wanted};
 pub use unstarted::UnstartedSpan;
 
 use crate::carrier::hops;
-use crate::operation::{Operation, count, link_with_role};
+use crate::operation::{Operation, count, link_with_role, text};
 use crate::outcome::IntoOutcome;
 use crate::relation::{Baggage, MAX_LINKS, Parent, Placement, Relation, Situation};
 use crate::semconv::{key, link_role, operation};
 use crate::span::{
     ActiveSpan, Description, Draft, FieldValue, Lineage, Maker, Plain, Running, Site,
-    current_context, is_handled_already,
+    anything_runs_here, current_context, is_handled_already,
 };
 
 /// Begins a handler's span without a macro: for a loop, or for a framework that wraps others'
@@ -46,8 +46,9 @@ use crate::span::{
 /// ```
 pub fn consume(site: impl Into<Site>) -> Consumer<'static> {
     let operation = Operation::new(site.into());
-    let handler = Handler { operation, relation: Relation::LINK, max_links: MAX_LINKS };
-    Consumer { handler, headers: &[], fields: &[], number: PhantomData }
+    let handler = Handler { operation, relation: Relation::LINK };
+    let wanted = Wanted { max_links: MAX_LINKS, headers: &[] };
+    Consumer { handler, wanted, fields: &[], number: PhantomData }
 }
 
 /// Says that the span which is current is a consumer's span for `message` already, made by somebody
@@ -69,7 +70,7 @@ pub fn consume(site: impl Into<Site>) -> Consumer<'static> {
 /// ```
 pub fn handled_by_current_span<K, M: Receive<K> + ?Sized>(message: &M) -> ActiveSpan {
     let wanted = Wanted { max_links: MAX_LINKS, headers: &[] };
-    ActiveSpan::unmade(Received::of(message, wanted).running())
+    ActiveSpan::unmade(Received::of(message, &wanted).running())
 }
 
 /// A handler's span that is being described: see [`consume`].
@@ -100,7 +101,7 @@ pub fn handled_by_current_span<K, M: Receive<K> + ?Sized>(message: &M) -> Active
 #[must_use = "nothing happens until it is started or run"]
 pub struct Consumer<'a, Number = AnyNumber> {
     handler: Handler,
-    headers: &'a [&'a str],
+    wanted: Wanted<'a>,
     fields: &'a [(&'static str, FieldValue<'a>)],
     number: PhantomData<fn() -> Number>,
 }
@@ -114,8 +115,9 @@ impl<Number> Consumer<'static, Number> {
         max_links: usize,
         headers: &'static [&'static str],
     ) -> Self {
-        let handler = Handler { operation, relation, max_links };
-        Self { handler, headers, fields: &[], number: PhantomData }
+        let handler = Handler { operation, relation };
+        let wanted = Wanted { max_links, headers };
+        Self { handler, wanted, fields: &[], number: PhantomData }
     }
 }
 
@@ -140,7 +142,7 @@ impl<'a, Number> Consumer<'a, Number> {
     /// throughline::consume("add_up").max_links(8).run_sync(&batch[..], || ());
     /// ```
     pub fn max_links(mut self, max_links: usize) -> Self {
-        self.handler.max_links = max_links;
+        self.wanted.max_links = max_links;
         self
     }
 
@@ -156,7 +158,8 @@ impl<'a, Number> Consumer<'a, Number> {
     where
         'a: 'b,
     {
-        Consumer { headers: names, ..self }
+        let wanted = Wanted { headers: names, ..self.wanted };
+        Consumer { wanted, ..self }
     }
 
     /// The span is the root of its own trace, with a link back to each sender. The default.
@@ -205,8 +208,8 @@ impl<'a, Number> Consumer<'a, Number> {
     }
 
     fn with<Other>(self, relation: Relation) -> Consumer<'a, Other> {
-        let Self { handler, headers, fields, .. } = self;
-        Consumer { handler: Handler { relation, ..handler }, headers, fields, number: PhantomData }
+        let Self { handler, wanted, fields, .. } = self;
+        Consumer { handler: Handler { relation, ..handler }, wanted, fields, number: PhantomData }
     }
 
     /// Reads `message` and starts the span, as a child of the sender's or linked to it.
@@ -215,10 +218,10 @@ impl<'a, Number> Consumer<'a, Number> {
         M: Receive<K> + ?Sized,
         K: TakenBy<Number>,
     {
-        let Self { handler, headers, fields, .. } = &self;
-        let wanted = Wanted { max_links: handler.max_links, headers };
-        let mut received = Received::of(message, wanted);
-        handler.start(&mut received, fields)
+        let Self { handler, wanted, fields, .. } = &self;
+        let mut received = Received::none();
+        message.receive(wanted, &mut received);
+        handler.start(&mut received, wanted.max_links, fields)
     }
 
     /// Reads `message` now, for a span that starts later: where a function is called with the
@@ -240,10 +243,9 @@ impl<'a, Number> Consumer<'a, Number> {
         M: Receive<K> + ?Sized,
         K: TakenBy<Number>,
     {
-        let Self { handler, headers, fields, .. } = self;
-        let wanted = Wanted { max_links: handler.max_links, headers };
-        let received = Received::of(message, wanted);
-        UnstartedSpan::new(handler, received.into_owned(), fields)
+        let Self { handler, wanted, fields, .. } = self;
+        let received = Received::of(message, &wanted).into_owned();
+        UnstartedSpan::new(handler, received, wanted.max_links, fields)
     }
 
     /// Runs `future` inside the span, which starts when the returned future is first polled; what
@@ -271,13 +273,13 @@ impl<'a, Number> Consumer<'a, Number> {
         K: TakenBy<Number>,
         F: Future<Output: IntoOutcome>,
     {
-        let Self { handler, headers, fields, number } = self;
+        let Self { handler, wanted, fields, number } = self;
         // Borrowed fields can't be sent to another thread, where this future may be polled.
         let fields = Plain::all(fields);
         async move {
             let mut span = {
                 let fields = &Plain::as_fields(&fields);
-                Consumer { handler, headers, fields, number }.start(message)
+                Consumer { handler, wanted, fields, number }.start(message)
             };
             let result = span.run(future).await;
             span.finish(result.outcome());
@@ -319,7 +321,6 @@ impl<Number> fmt::Debug for Consumer<'_, Number> {
 struct Handler {
     operation: Operation,
     relation: Relation,
-    max_links: usize,
 }
 
 impl Handler {
@@ -327,12 +328,14 @@ impl Handler {
     fn start(
         &self,
         received: &mut Received<'_>,
+        max_links: usize,
         fields: &[(&'static str, FieldValue<'_>)],
     ) -> ActiveSpan {
-        match received.running() {
-            // What has a consumer's span already gets no second one.
-            Running::Message(message) if is_handled_already(message) => self.start_inside(fields),
-            running => self.start_for_messages(received, running, fields),
+        // What has a consumer's span already gets no second one.
+        if anything_runs_here() && received.message_id().is_some_and(is_handled_already) {
+            self.start_inside(fields)
+        } else {
+            self.start_for_messages(received, max_links, fields)
         }
     }
 
@@ -363,20 +366,22 @@ impl Handler {
     fn start_for_messages(
         &self,
         received: &mut Received<'_>,
-        running: Running,
+        max_links: usize,
         fields: &[(&'static str, FieldValue<'_>)],
     ) -> ActiveSpan {
-        let Self { operation, relation, max_links } = self;
+        let Self { operation, relation } = self;
         let ambient_context = current_context();
         let ambient = ambient_context.span();
         let ambient = ambient.span_context();
         let placement = relation.place(Situation {
-            origins: received.found(ambient),
+            distinct_origins: received.distinct_origins(),
+            any_unreadable: received.any_unreadable(),
+            ambient_is_origin: received.has_origin(ambient),
             ambient,
             attempts: received.attempts().len(),
             sending: received.sending(),
             is_batch: received.batch_size().is_some(),
-            max_links: *max_links,
+            max_links,
         });
         received.facts.overrule(&operation.said);
         received.contexts.note(&placement, operation.site, &received.facts);
@@ -387,17 +392,15 @@ impl Handler {
             .measured(operation::PROCESS, &names(), &received.facts, received.messages())
             .handling(&placement, received.waited(), &received.facts);
         let maker = Maker::of(&operation.site, operation.enabled);
-        let description = if maker.is_somebody() {
+        let mut description = Description::none();
+        if maker.is_somebody() {
             let names = names();
-            Description {
-                name: names.span,
-                kind: SpanKind::Consumer,
-                links: links_of(&placement, received, ambient),
-                attributes: attributes_of(names.operation, operation.site, &placement, received),
-            }
-        } else {
-            Description::none()
-        };
+            description.name = names.span;
+            description.kind = SpanKind::Consumer;
+            add_links(&mut description.links, &placement, received, ambient);
+            description.attributes =
+                attributes_of(names.operation, operation.site, &placement, received);
+        }
         Draft {
             site: operation.site,
             enabled: operation.enabled,
@@ -408,7 +411,7 @@ impl Handler {
                 Parent::None | Parent::Origin => Lineage::Root,
             },
             fields,
-            running,
+            running: received.running(),
             parent: parent(&placement, received, &ambient_context),
             #[cfg(feature = "metrics")]
             measured: Some(Box::new(measured)),
@@ -418,17 +421,21 @@ impl Handler {
 }
 
 /// The span's links, in the order of the table: origins, then the ambient span.
-fn links_of(placement: &Placement, received: &Received<'_>, ambient: &SpanContext) -> Vec<Link> {
+fn add_links(
+    links: &mut Vec<Link>,
+    placement: &Placement,
+    received: &Received<'_>,
+    ambient: &SpanContext,
+) {
     let Placement { origins_linked, attempts_linked, ambient_linked, .. } = *placement;
-    let more = attempts_linked + usize::from(ambient_linked);
-    let mut links = received.links_to_origins(operation::PROCESS, origins_linked, more);
+    links.reserve_exact(origins_linked + attempts_linked + usize::from(ambient_linked));
+    received.add_links_to_origins(links, operation::PROCESS, origins_linked);
     for attempt in received.attempts().iter().take(attempts_linked) {
         links.push(link_with_role(attempt, link_role::ATTEMPT));
     }
     if ambient_linked {
         links.push(link_with_role(ambient, link_role::AMBIENT));
     }
-    links
 }
 
 fn attributes_of(
@@ -438,7 +445,7 @@ fn attributes_of(
     received: &Received<'_>,
 ) -> Vec<KeyValue> {
     let mut attributes = vec![
-        KeyValue::new(key::OPERATION_NAME, operation_name),
+        text(key::OPERATION_NAME, operation_name),
         KeyValue::new(key::OPERATION_TYPE, operation::PROCESS),
         KeyValue::new(key::FUNCTION_NAME, site.qualified_function),
         // The span says why it is what it is.
@@ -459,26 +466,23 @@ fn attributes_of(
 
 /// The parent, and the baggage that the handler works under.
 fn parent(placement: &Placement, received: &mut Received<'_>, ambient: &Context) -> Context {
-    let base = match placement.parent {
-        Parent::Origin => return hops::continued(received.take_context(), placement.hops),
-        Parent::Ambient => ambient.clone(),
-        Parent::None => Context::new(),
-    };
-    let message = match placement.baggage {
-        Baggage::None => return base,
-        Baggage::Message | Baggage::AmbientThenMessage => received.take_baggage(),
-    };
-    let around = match placement.baggage {
-        Baggage::AmbientThenMessage => Some(ambient.baggage()).filter(|it| !it.is_empty()),
-        Baggage::None | Baggage::Message => None,
-    };
-    match (around, message) {
-        (None, None) => base,
-        (None, Some(message)) => base.with_baggage(message),
-        (Some(around), message) => {
-            let all = [Some(around), message.as_ref()].into_iter().flatten();
-            let all: opentelemetry::baggage::Baggage = all.flat_map(received::entries).collect();
-            base.with_baggage(all)
+    let baggage = match placement.baggage {
+        _ if placement.parent == Parent::Origin => {
+            return hops::continued(received.take_context(), placement.hops);
         }
+        Baggage::None => None,
+        Baggage::Message => received.take_baggage(),
+        Baggage::AmbientThenMessage => {
+            let message = received.take_baggage();
+            let all = [Some(ambient.baggage()), message.as_ref()].into_iter().flatten();
+            let all: opentelemetry::baggage::Baggage = all.flat_map(received::entries).collect();
+            Some(all).filter(|all| !all.is_empty())
+        }
+    };
+    match (placement.parent, baggage) {
+        (Parent::Ambient, None) => ambient.clone(),
+        (Parent::Ambient, Some(baggage)) => ambient.with_baggage(baggage),
+        (_, None) => Context::new(),
+        (_, Some(baggage)) => Context::new().with_baggage(baggage),
     }
 }

@@ -14,7 +14,7 @@ use crate::carrier::age;
 use crate::carrier::{Agreement, Batch, Facts, Message, Propagator, Reading, hops};
 use crate::diagnosis::Contexts;
 use crate::operation::links_to;
-use crate::relation::{Found, Origins, Sending, same_span};
+use crate::relation::{Origins, Sending, same_span};
 use crate::span::{MessageId, Running};
 
 /// One message: the marker by which it is told from a batch.
@@ -48,17 +48,17 @@ pub struct AnyNumber(());
 pub trait Receive<Number> {
     /// Reads it into what is empty.
     #[doc(hidden)]
-    fn receive<'m>(&'m self, wanted: Wanted<'m>, received: &mut Received<'m>);
+    fn receive<'m>(&'m self, wanted: &Wanted<'m>, received: &mut Received<'m>);
 }
 
 impl<M: Message + ?Sized> Receive<One> for M {
-    fn receive<'m>(&'m self, wanted: Wanted<'m>, received: &mut Received<'m>) {
+    fn receive<'m>(&'m self, wanted: &Wanted<'m>, received: &mut Received<'m>) {
         received.take_one(self, wanted);
     }
 }
 
 impl<B: Batch + ?Sized> Receive<Many> for B {
-    fn receive<'m>(&'m self, wanted: Wanted<'m>, received: &mut Received<'m>) {
+    fn receive<'m>(&'m self, wanted: &Wanted<'m>, received: &mut Received<'m>) {
         received.batch = Some(Box::new(Together::to_link(wanted.max_links)));
         let propagator = Propagator::current();
         self.each(&mut |message| received.take(message, propagator, wanted));
@@ -119,7 +119,7 @@ struct Together<'m> {
 type Entry = (Key, (StringValue, BaggageMetadata));
 
 impl<'m> Received<'m> {
-    pub(crate) fn of<K, M: Receive<K> + ?Sized>(message: &'m M, wanted: Wanted<'m>) -> Self {
+    pub(crate) fn of<K, M: Receive<K> + ?Sized>(message: &'m M, wanted: &Wanted<'m>) -> Self {
         let mut received = Self::none();
         message.receive(wanted, &mut received);
         received
@@ -154,33 +154,29 @@ impl<'m> Received<'m> {
         }
     }
 
-    fn take_one<M: Message + ?Sized>(&mut self, message: &'m M, wanted: Wanted<'m>) {
+    fn take_one<M: Message + ?Sized>(&mut self, message: &'m M, wanted: &Wanted<'m>) {
         Propagator::current().read(message, wanted.headers, &mut self.reading);
-        let mut facts = Facts::default();
-        message.describe(&mut facts);
-        self.note(&mut facts);
-        self.facts = Agreement::of_one(facts);
+        let facts = self.facts.of_one();
+        message.describe(facts);
+        self.reading.add_to(facts);
+        self.contexts.add(&self.reading);
+        #[cfg(feature = "metrics")]
+        self.sent.extend(facts.time_sent());
     }
 
-    fn take(&mut self, message: &'m dyn Message, propagator: Propagator, wanted: Wanted<'m>) {
+    fn take(&mut self, message: &'m dyn Message, propagator: Propagator, wanted: &Wanted<'m>) {
         self.reading = Reading::default();
         propagator.read(message, wanted.headers, &mut self.reading);
         let mut facts = Facts::default();
         message.describe(&mut facts);
-        self.note(&mut facts);
+        self.reading.add_to(&mut facts);
+        self.contexts.add(&self.reading);
+        #[cfg(feature = "metrics")]
+        self.sent.extend(facts.time_sent());
         if let Some(together) = &mut self.batch {
             together.add(&self.reading, &facts);
         }
         self.facts.add(Cow::Owned(facts));
-    }
-
-    /// What is kept of every message beside its origin and its facts.
-    fn note(&mut self, facts: &mut Facts<'m>) {
-        self.contexts.add(&self.reading);
-        facts.capture(self.reading.captured());
-        facts.sent_at_unless_known(self.reading.notes.sent);
-        #[cfg(feature = "metrics")]
-        self.sent.extend(facts.time_sent());
     }
 
     /// Attempts to handle these messages that failed.
@@ -213,23 +209,17 @@ impl<'m> Received<'m> {
         Some(self.reading.origin()).filter(|origin| origin.is_valid())
     }
 
-    /// What the handler is started by: a single message, as far as it can be told from others, or a batch.
+    /// A single message, as far as it can be told from others.
+    pub(crate) fn message_id(&self) -> Option<MessageId> {
+        let is_single = self.batch.is_none();
+        is_single.then(|| MessageId::new(self.origin(), self.facts.message_id()))
+    }
+
+    /// What the handler is started by.
     pub(crate) fn running(&self) -> Running {
         match &self.batch {
             None => Running::Message(MessageId::new(self.origin(), self.facts.message_id())),
             Some(together) => Running::batch(together.origins.ids()),
-        }
-    }
-
-    /// What of the origins decides where the span belongs.
-    pub(crate) fn found(&self, ambient: &SpanContext) -> Found {
-        match &self.batch {
-            None => Found {
-                distinct: self.distinct_origins(),
-                any_unreadable: self.reading.unreadable,
-                has_ambient: self.origin().is_some_and(|origin| same_span(origin, ambient)),
-            },
-            Some(together) => together.origins.found(ambient),
         }
     }
 
@@ -240,26 +230,37 @@ impl<'m> Received<'m> {
         }
     }
 
-    /// A link to each of the origins, up to so many, in a list with room for some more.
-    pub(crate) fn links_to_origins(
+    /// Whether `span` sent a message.
+    pub(crate) fn has_origin(&self, span: &SpanContext) -> bool {
+        match &self.batch {
+            None => self.origin().is_some_and(|origin| same_span(origin, span)),
+            Some(together) => together.origins.has(span),
+        }
+    }
+
+    /// Whether a message has a context that can't be read.
+    pub(crate) fn any_unreadable(&self) -> bool {
+        match &self.batch {
+            None => self.reading.unreadable,
+            Some(together) => together.origins.unreadable() > 0,
+        }
+    }
+
+    /// A link to each of the origins, up to so many.
+    pub(crate) fn add_links_to_origins(
         &self,
+        links: &mut Vec<Link>,
         operation_type: &str,
         at_most: usize,
-        more: usize,
-    ) -> Vec<Link> {
-        let Some(together) = &self.batch else {
-            let origin = self.origin().filter(|_| at_most > 0);
-            let mut links = Vec::with_capacity(usize::from(origin.is_some()) + more);
-            // With nobody to differ from, a link needs no facts of its own.
-            if let Some(origin) = origin {
-                links.push(Link::with_context(origin.clone()));
+    ) {
+        match (&self.batch, self.origin()) {
+            (Some(together), _) => {
+                links.extend(links_to(&together.origins, &self.facts, operation_type, at_most));
             }
-            return links;
-        };
-        let all = links_to(&together.origins, &self.facts, operation_type, at_most);
-        let mut links = Vec::with_capacity(all.len() + more);
-        links.extend(all);
-        links
+            // With nobody to differ from, a link needs no facts of its own.
+            (None, Some(origin)) if at_most > 0 => links.push(Link::with_context(origin.clone())),
+            (None, _) => {}
+        }
     }
 
     /// How a single message was sent.

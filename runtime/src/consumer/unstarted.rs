@@ -25,6 +25,7 @@ use crate::span::{ActiveSpan, FieldValue, Plain};
 pub struct UnstartedSpan {
     handler: Handler,
     received: Received<'static>,
+    max_links: usize,
     fields: Vec<(&'static str, Plain)>,
 }
 
@@ -32,14 +33,15 @@ impl UnstartedSpan {
     pub(super) fn new(
         handler: Handler,
         received: Received<'static>,
+        max_links: usize,
         fields: &[(&'static str, FieldValue<'_>)],
     ) -> Self {
-        Self { handler, received, fields: Plain::all(fields) }
+        Self { handler, received, max_links, fields: Plain::all(fields) }
     }
 
     /// Starts the span, where the span that is active now is the ambient one.
     pub fn start(mut self) -> ActiveSpan {
-        self.handler.start(&mut self.received, &Plain::as_fields(&self.fields))
+        self.handler.start(&mut self.received, self.max_links, &Plain::as_fields(&self.fields))
     }
 
     /// Runs `make_future`, outside the span, and gives back what it returns: the future that is to

@@ -6,12 +6,11 @@ use crate::relation::{Kind, Placement, Reason};
 #[cfg(feature = "tracing")]
 use crate::semconv::{event, key};
 use crate::span::Site;
-use crate::tally::Tally;
+use crate::tally::{self, Counter};
 
-static COUNTS: Tally<3> = Tally::new();
-const READABLE: usize = 0;
-const NONE: usize = 1;
-const UNREADABLE: usize = 2;
+const READABLE: Counter = Counter(tally::OF_CONTEXTS);
+const NONE: Counter = Counter(tally::OF_CONTEXTS + 1);
+const UNREADABLE: Counter = Counter(tally::OF_CONTEXTS + 2);
 
 /// Of some messages, how many had a context, none, or one that can't be read.
 #[derive(Debug, Clone, Copy, Default)]
@@ -26,9 +25,9 @@ impl Contexts {
     /// Those of all messages handled until now.
     pub(super) fn until_now() -> Self {
         Self {
-            readable: COUNTS.sum(READABLE),
-            none: COUNTS.sum(NONE),
-            unreadable: COUNTS.sum(UNREADABLE),
+            readable: READABLE.sum(),
+            none: NONE.sum(),
+            unreadable: UNREADABLE.sum(),
             not_carried: false,
         }
     }
@@ -51,14 +50,14 @@ impl Contexts {
             return;
         }
         if self.readable > 0 {
-            COUNTS.add(READABLE, self.readable);
+            READABLE.add(self.readable);
         }
-        for (missing, count, reason) in [
+        for (missing, counter, reason) in [
             (self.none, NONE, Reason::NoContext),
             (self.unreadable, UNREADABLE, Reason::Unreadable),
         ] {
             if missing > 0 {
-                COUNTS.add(count, missing);
+                counter.add(missing);
                 tell(missing, reason, site, facts);
             }
         }

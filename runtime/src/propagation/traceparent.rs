@@ -12,6 +12,7 @@ const KNOWN_FLAGS: TraceFlags = TraceFlags::new(0b11);
 const LENGTH: usize = 55;
 
 /// The context that a header names; `None` where it is to be ignored, and a new trace to begin.
+#[inline] // a span context is large, and moved less often so
 pub(crate) fn parse(header: &[u8]) -> Option<SpanContext> {
     let (known, rest) = trim_whitespace(header).split_first_chunk::<LENGTH>()?;
     // A later version may go on after a dash, this one may not: section "Versioning of traceparent".

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use opentelemetry::trace::SpanContext;
 
-pub(crate) use origins::{Found, Origin, Origins, same_span};
+pub(crate) use origins::{Origin, Origins, same_span};
 
 /// How many links a span gets unless told otherwise: the SDK's own default limit, past which it
 /// drops them silently.
@@ -178,7 +178,11 @@ impl Kind {
 /// What a handler finds when it starts.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Situation<'s> {
-    pub(crate) origins: Found,
+    pub(crate) distinct_origins: usize,
+    /// Whether a message has a context that can't be read.
+    pub(crate) any_unreadable: bool,
+    /// Whether the ambient span is an origin as well.
+    pub(crate) ambient_is_origin: bool,
     pub(crate) ambient: &'s SpanContext,
     /// Failed attempts that messages tell of, each once.
     pub(crate) attempts: usize,
@@ -251,7 +255,7 @@ impl Reason {
 impl Relation {
     /// The table of relations, row by row.
     pub(crate) fn place(self, situation: Situation<'_>) -> Placement {
-        let Situation { origins, ambient, is_batch, .. } = situation;
+        let Situation { distinct_origins, ambient, is_batch, .. } = situation;
         match self.kind {
             Kind::Ignore => Placement {
                 baggage: Baggage::None,
@@ -261,8 +265,8 @@ impl Relation {
             Kind::Continue if is_batch => {
                 Placement { reason: Some(Reason::Batch), ..Relation::LINK.place(situation) }
             }
-            Kind::Continue if origins.distinct == 0 => {
-                situation.links_origins(Kind::Continue, origins.lets_link(ambient))
+            Kind::Continue if distinct_origins == 0 => {
+                situation.links_origins(Kind::Continue, situation.links_ambient())
             }
             Kind::Continue => match self.limits.spent(&situation.sending) {
                 Some(reason) => {
@@ -272,7 +276,7 @@ impl Relation {
                     parent: Parent::Origin,
                     hops: self.limits.count(&situation.sending),
                     reason: self.age_unknown(&situation.sending),
-                    ..situation.links_origins(Kind::Continue, origins.lets_link(ambient))
+                    ..situation.links_origins(Kind::Continue, situation.links_ambient())
                 },
             },
             Kind::Link if self.nested => Placement {
@@ -280,7 +284,7 @@ impl Relation {
                 baggage: Baggage::AmbientThenMessage,
                 ..situation.links_origins(Kind::Link, false)
             },
-            Kind::Link => situation.links_origins(Kind::Link, origins.lets_link(ambient)),
+            Kind::Link => situation.links_origins(Kind::Link, situation.links_ambient()),
         }
     }
 }
@@ -348,10 +352,24 @@ impl Relation {
 }
 
 impl Situation<'_> {
+    /// An ambient span that is an origin as well has its link already.
+    fn links_ambient(self) -> bool {
+        self.ambient.is_valid() && !self.ambient_is_origin
+    }
+
+    fn missing_context(self) -> Option<Reason> {
+        if self.any_unreadable {
+            Some(Reason::Unreadable)
+        } else if self.distinct_origins == 0 {
+            Some(Reason::NoContext)
+        } else {
+            None
+        }
+    }
+
     /// A root with a link to each distinct origin and to failed attempts.
     fn links_origins(self, kind: Kind, ambient: bool) -> Placement {
-        let Found { distinct, .. } = self.origins;
-        let linked = self.links(kind, self.origins.missing_context(), distinct, ambient);
+        let linked = self.links(kind, self.missing_context(), self.distinct_origins, ambient);
         let room = self.max_links - linked.origins_linked - usize::from(linked.ambient_linked);
         Placement { attempts_linked: self.attempts.min(room), ..linked }
     }
@@ -371,23 +389,6 @@ impl Situation<'_> {
             attempts_linked: 0,
             ambient_linked,
             left_out: origins.saturating_sub(room),
-        }
-    }
-}
-
-impl Found {
-    /// An ambient span that is an origin as well has its link already.
-    fn lets_link(self, ambient: &SpanContext) -> bool {
-        ambient.is_valid() && !self.has_ambient
-    }
-
-    fn missing_context(self) -> Option<Reason> {
-        if self.any_unreadable {
-            Some(Reason::Unreadable)
-        } else if self.distinct == 0 {
-            Some(Reason::NoContext)
-        } else {
-            None
         }
     }
 }

@@ -7,16 +7,6 @@ use opentelemetry::trace::{SpanContext, SpanId, TraceId};
 
 use crate::carrier::{Agreement, Facts};
 
-/// What of them decides where a span belongs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Found {
-    pub(crate) distinct: usize,
-    /// Whether a message has a context that can't be read.
-    pub(crate) any_unreadable: bool,
-    /// Whether the span that is active where the handler starts is one of them.
-    pub(crate) has_ambient: bool,
-}
-
 /// The distinct origins of a batch, in order.
 #[derive(Debug)]
 pub(crate) struct Origins<'m> {
@@ -86,12 +76,12 @@ impl<'m> Origins<'m> {
         self.unreadable += 1;
     }
 
-    pub(crate) fn found(&self, ambient: &SpanContext) -> Found {
-        Found {
-            distinct: self.distinct(),
-            any_unreadable: self.unreadable > 0,
-            has_ambient: self.place_of(ambient).is_some(),
-        }
+    pub(crate) fn unreadable(&self) -> usize {
+        self.unreadable
+    }
+
+    pub(crate) fn has(&self, span: &SpanContext) -> bool {
+        self.place_of(span).is_some()
     }
 
     pub(crate) fn distinct(&self) -> usize {

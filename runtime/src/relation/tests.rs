@@ -26,7 +26,9 @@ fn place_within(
         found.add(&span(origin));
     }
     relation.place(Situation {
-        origins: found.found(&span(ambient)),
+        distinct_origins: found.distinct(),
+        any_unreadable: found.unreadable() > 0,
+        ambient_is_origin: found.has(&span(ambient)),
         ambient: &span(ambient),
         attempts: 0,
         sending: Sending::default(),
@@ -40,7 +42,9 @@ fn place_sent(relation: Relation, sending: Sending) -> Placement {
     let mut origins = Origins::to_link(MAX_LINKS);
     origins.add(&span(1));
     relation.place(Situation {
-        origins: origins.found(&span(0)),
+        distinct_origins: origins.distinct(),
+        any_unreadable: origins.unreadable() > 0,
+        ambient_is_origin: origins.has(&span(0)),
         ambient: &span(0),
         attempts: 0,
         sending,
@@ -146,7 +150,9 @@ fn a_context_that_cannot_be_read_is_told_apart_from_none() {
     let mut origins = Origins::to_link(MAX_LINKS);
     origins.add_unreadable();
     let situation = Situation {
-        origins: origins.found(&span(0)),
+        distinct_origins: origins.distinct(),
+        any_unreadable: origins.unreadable() > 0,
+        ambient_is_origin: origins.has(&span(0)),
         ambient: &span(0),
         attempts: 0,
         sending: Sending::default(),
@@ -263,7 +269,9 @@ fn failed_attempts_are_linked_after_the_origins_where_there_is_room() {
         let mut origins = Origins::to_link(max_links);
         origins.add(&span(1));
         let placement = relation.place(Situation {
-            origins: origins.found(&span(9)),
+            distinct_origins: origins.distinct(),
+            any_unreadable: origins.unreadable() > 0,
+            ambient_is_origin: origins.has(&span(9)),
             ambient: &span(9),
             attempts: 2,
             sending: Sending::default(),

@@ -18,9 +18,7 @@ use tracing_opentelemetry::{OpenTelemetrySpanExt, SetParentError};
 
 use super::listener::Listener;
 use super::ways::Way;
-use super::{
-    ActiveSpan, Attach, Description, FieldValue, Inside, Lineage, Maker, Site, attributes_of, otel,
-};
+use super::{Attach, Description, FieldValue, Inside, Lineage, Maker, Site, attributes_of, otel};
 use crate::carrier::copied;
 use crate::propagation::keep_random_flag;
 use crate::relation::same_span;
@@ -62,22 +60,21 @@ pub(super) fn maker(site: &Site) -> Maker {
 pub(super) struct Place {
     pub(super) site: Site,
     pub(super) lineage: Lineage,
-    pub(super) parent: Context,
 }
 
 /// Makes the span through `tracing`, as it is described.
 pub(super) fn start(
     place: Place,
+    parent: Context,
     mut description: Description,
     mut fields: &[(&'static str, FieldValue<'_>)],
-    active: &mut ActiveSpan,
+    inside: &mut Inside,
 ) {
-    let span = make(&place, &description, fields);
+    let span = make(&place, &parent, &description, fields);
     // A site that was made of a name alone has no fields of its own.
     if !is_declared(place.site, fields) {
         description.attributes.extend(attributes_of(mem::take(&mut fields)));
     }
-    let Place { lineage, parent, .. } = place;
     let undecided = match span.set_parent(parent.clone()) {
         Ok(()) | Err(SetParentError::AlreadyStarted) => {
             for Link { span_context, attributes, .. } in description.links {
@@ -90,13 +87,13 @@ pub(super) fn start(
         }
         Err(SetParentError::LayerNotFound | SetParentError::SpanDisabled) => {
             BRIDGE_HAS_ANSWERED.set(false);
-            let root = lineage == Lineage::Root && !parent.span().span_context().is_valid();
+            let root = place.lineage == Lineage::Root && !parent.span().span_context().is_valid();
             let fields = attributes_of(fields).collect();
             Undecided::NotFound(Box::new(Unmade { description, fields, parent, root }))
         }
     };
-    active.undecided = Some(undecided);
-    active.change(|inside| inside.tracing = span);
+    inside.undecided = Some(undecided);
+    inside.tracing = span;
 }
 
 /// As `tracing`'s own macros ask, cheapest question first.
@@ -121,10 +118,11 @@ fn is_declared(site: Site, fields: &[(&'static str, FieldValue<'_>)]) -> bool {
 /// The `tracing` span.
 fn make(
     place: &Place,
+    parent: &Context,
     description: &Description,
     fields: &[(&'static str, FieldValue<'_>)],
 ) -> Span {
-    let Place { site, lineage, parent } = place;
+    let Place { site, lineage } = place;
     let metadata = site.callsite.metadata();
     let name = (description.name != metadata.name()).then_some(description.name.as_ref());
     let kind = kind_as_str(&description.kind);
@@ -194,7 +192,7 @@ impl Undecided {
                 let Unmade { mut description, fields, parent, .. } = *unmade;
                 // `tracing` has them for its log lines; nobody carries them to this span.
                 description.attributes.extend(fields);
-                otel::make(description, parent, inside)
+                otel::make(&mut description, parent, inside)
             }
         }
     }

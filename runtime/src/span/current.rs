@@ -1,10 +1,10 @@
 //! The context that is active here, in either world.
 
+use opentelemetry::Context;
 use opentelemetry::baggage::BaggageExt;
 #[cfg(feature = "tracing")]
 use opentelemetry::trace::SpanContext;
 use opentelemetry::trace::{SpanId, TraceContextExt};
-use opentelemetry::Context;
 
 use super::inside::Inside;
 use crate::TraceContext;

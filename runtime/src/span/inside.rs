@@ -15,6 +15,8 @@ use super::current::current_span_context;
 #[cfg(feature = "tracing")]
 use super::ways;
 use super::{FieldValue, Running, Value};
+#[cfg(feature = "metrics")]
+use crate::metrics::Measured;
 
 type Place = Cell<Option<Box<Inside>>>;
 
@@ -117,6 +119,14 @@ pub(super) struct Inside {
     /// Whether it is ours to end, and to record on, or does so when `tracing`'s does.
     pub(super) ends_here: bool,
     pub(super) started_by: Running,
+    /// What is left to find out when the span is entered for the first time.
+    #[cfg(feature = "tracing")]
+    pub(super) undecided: Option<Undecided>,
+    /// The event that tells of a failure.
+    #[cfg(feature = "tracing")]
+    pub(super) tells_failure: Option<&'static tracing::callsite::DefaultCallsite>,
+    #[cfg(feature = "metrics")]
+    pub(super) measured: Option<Box<Measured>>,
     /// What is entered around it on the thread.
     around: Option<Box<Inside>>,
 }
@@ -139,6 +149,12 @@ impl Inside {
         attached: None,
         ends_here: false,
         started_by: Running::Unchanged,
+        #[cfg(feature = "tracing")]
+        undecided: None,
+        #[cfg(feature = "tracing")]
+        tells_failure: None,
+        #[cfg(feature = "metrics")]
+        measured: None,
         around: None,
     };
 
@@ -158,6 +174,15 @@ impl Inside {
         self.attached = None;
         self.ends_here = false;
         self.started_by = Running::Unchanged;
+        #[cfg(feature = "tracing")]
+        {
+            self.undecided = None;
+            self.tells_failure = None;
+        }
+        #[cfg(feature = "metrics")]
+        {
+            self.measured = None;
+        }
         self.around = None;
         let _ = SPARE.try_with(|spare| spare.set(Some(self)));
     }
@@ -194,6 +219,12 @@ impl<'s> Entered<'s> {
     }
 
     pub(super) fn enter(&mut self) {
+        #[cfg(feature = "tracing")]
+        if let Some(inside) = self.place {
+            if let Some(undecided) = inside.undecided.take() {
+                return self.enter_and_decide(undecided);
+            }
+        }
         self.enter_tracing();
         self.become_innermost();
     }
@@ -201,7 +232,7 @@ impl<'s> Entered<'s> {
     /// Finds out what there is to be attached, where that shows only when it is entered.
     #[cfg(feature = "tracing")]
     #[cold]
-    pub(super) fn enter_and_decide(&mut self, undecided: Undecided) {
+    fn enter_and_decide(&mut self, undecided: Undecided) {
         let before = current_span_context();
         self.enter_tracing();
         if let Some(inside) = self.place {

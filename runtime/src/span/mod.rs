@@ -17,7 +17,7 @@ mod ways;
 
 use std::borrow::Cow;
 use std::cell::Cell;
-use std::fmt;
+use std::{fmt, mem};
 
 use opentelemetry::trace::{Link, SpanBuilder, SpanKind, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
@@ -32,7 +32,8 @@ pub(crate) use listener::Listener;
 pub(crate) use otel::a_provider_is_installed;
 pub use otel::{ProviderInUse, use_provider};
 pub(crate) use running::{
-    MessageId, Running, is_handled_already, is_origin_of_the_running_handler, running_handler,
+    MessageId, Running, anything_runs_here, is_handled_already, is_origin_of_the_running_handler,
+    running_handler,
 };
 pub use site::Site;
 pub(crate) use ways::{Noted, Way};
@@ -82,13 +83,14 @@ impl Description {
         }
     }
 
+    /// By reference, since what is large is moved less often so.
     #[inline]
-    fn into_builder(self) -> SpanBuilder {
+    fn take_builder(&mut self) -> SpanBuilder {
         SpanBuilder {
-            span_kind: Some(self.kind),
-            name: self.name,
-            attributes: Some(self.attributes),
-            links: Some(self.links),
+            span_kind: Some(self.kind.clone()),
+            name: mem::take(&mut self.name),
+            attributes: Some(mem::take(&mut self.attributes)),
+            links: Some(mem::take(&mut self.links)),
             ..SpanBuilder::default()
         }
     }
@@ -111,45 +113,47 @@ impl Draft<'_> {
     }
 
     /// The same where it is known already who makes it.
-    pub(crate) fn start_by(self, maker: Maker) -> ActiveSpan {
+    pub(crate) fn start_by(mut self, maker: Maker) -> ActiveSpan {
         if let Maker::Nobody(Way::Suppressed) = maker {
             ways::note(Way::Suppressed, None);
             return ActiveSpan::passing_through(None);
         }
-        let Self { site, mut description, parent, fields, .. } = self;
-        let mut active = ActiveSpan::unmade(self.running);
+        let mut inside = Inside::new();
+        inside.started_by = mem::take(&mut self.running);
         #[cfg(feature = "metrics")]
         {
-            active.measured = self.measured;
+            inside.measured = self.measured.take();
         }
         if let Maker::Nobody(way) = maker {
             ways::note(way, None);
-            active.attach(Attach::Other(parent));
-            return active;
+            inside.attach = Attach::Other(self.parent);
+            return ActiveSpan::of(inside);
         }
         #[cfg(feature = "tracing")]
         if self.failure_event {
-            active.tells_failure = Some(site.failure);
+            inside.tells_failure = Some(self.site.failure);
         }
         // A key that is set twice is exported twice: where a user's field has the name of one of
         // ours, the user's alone is set.
+        let fields = self.fields;
         if !fields.is_empty() {
             let is_ours =
                 |ours: &KeyValue| fields.iter().all(|(name, _)| *name != ours.key.as_str());
-            description.attributes.retain(is_ours);
+            self.description.attributes.retain(is_ours);
         }
         match maker {
             #[cfg(feature = "tracing")]
             Maker::Tracing => {
-                let place = bridge::Place { site, lineage: self.lineage, parent };
-                bridge::start(place, description, fields, &mut active);
+                let place = bridge::Place { site: self.site, lineage: self.lineage };
+                bridge::start(place, self.parent, self.description, fields, &mut inside);
             }
             _ => {
-                description.attributes.extend(attributes_of(fields));
-                otel::start(description, parent, &mut active);
+                self.description.attributes.extend(attributes_of(fields));
+                let way = otel::make(&mut self.description, self.parent, &mut inside);
+                ways::note(way, inside.own.as_ref());
             }
         }
-        active
+        ActiveSpan::of(inside)
     }
 }
 
@@ -208,47 +212,29 @@ impl Maker {
 pub struct ActiveSpan {
     /// Always here, but while it is entered.
     inside: Option<Box<Inside>>,
-    /// What is left to find out when the span is entered for the first time.
-    #[cfg(feature = "tracing")]
-    undecided: Option<bridge::Undecided>,
-    /// The event that tells of a failure.
-    #[cfg(feature = "tracing")]
-    tells_failure: Option<&'static tracing::callsite::DefaultCallsite>,
     panicked: Cell<bool>,
     finished: bool,
-    #[cfg(feature = "metrics")]
-    measured: Option<Box<Measured>>,
 }
 
 impl ActiveSpan {
+    fn of(inside: Box<Inside>) -> Self {
+        Self { inside: Some(inside), panicked: Cell::new(false), finished: false }
+    }
+
     /// No span of its own: the work inside sees `context`.
     pub(crate) fn passing_through(context: Option<Context>) -> Self {
-        let mut active = Self::unmade(Running::Unchanged);
+        let mut inside = Inside::new();
         if let Some(context) = context {
-            active.attach(Attach::Other(context));
+            inside.attach = Attach::Other(context);
         }
-        active
+        Self::of(inside)
     }
 
     /// What runs inside is a handler's work, whose span somebody else has made.
     pub(crate) fn unmade(running: Running) -> Self {
         let mut inside = Inside::new();
         inside.started_by = running;
-        Self {
-            inside: Some(inside),
-            #[cfg(feature = "tracing")]
-            undecided: None,
-            #[cfg(feature = "tracing")]
-            tells_failure: None,
-            panicked: Cell::new(false),
-            finished: false,
-            #[cfg(feature = "metrics")]
-            measured: None,
-        }
-    }
-
-    fn attach(&mut self, attach: Attach) {
-        self.change(|inside| inside.attach = attach);
+        Self::of(inside)
     }
 
     /// Runs a future inside the span and gives back what it returns.
@@ -293,7 +279,7 @@ impl ActiveSpan {
     /// What is measured beside the span: none where telemetry is suppressed.
     #[cfg(feature = "metrics")]
     pub(crate) fn measured(&mut self) -> Option<&mut Measured> {
-        self.measured.as_deref_mut()
+        self.inside.as_deref_mut()?.measured.as_deref_mut()
     }
 
     /// Ends the span.
@@ -303,24 +289,12 @@ impl ActiveSpan {
 
     fn enter_with<R>(&mut self, inside: impl FnOnce(&Cell<bool>) -> R) -> R {
         let mut entered = Entered::outside(&mut self.inside);
-        #[cfg(feature = "tracing")]
-        match self.undecided.take() {
-            None => entered.enter(),
-            Some(undecided) => entered.enter_and_decide(undecided),
-        }
-        #[cfg(not(feature = "tracing"))]
         entered.enter();
         inside(&self.panicked)
     }
 
     fn own(&self) -> Option<&Context> {
         self.inside.as_ref()?.own.as_ref()
-    }
-
-    fn change(&mut self, change: impl FnOnce(&mut Inside)) {
-        if let Some(inside) = &mut self.inside {
-            change(inside);
-        }
     }
 
     /// The context that the work inside sees: the span's own, or what passes through.
@@ -344,27 +318,30 @@ impl ActiveSpan {
     )]
     fn decide(&mut self) {
         #[cfg(feature = "tracing")]
-        if self.undecided.is_some() {
+        if self.inside.as_ref().is_some_and(|inside| inside.undecided.is_some()) {
             self.enter_with(|_| ());
         }
     }
 
     fn end(&mut self, outcome: Outcome) {
-        if std::mem::replace(&mut self.finished, true) {
+        if mem::replace(&mut self.finished, true) {
             return;
         }
         self.decide();
         #[cfg(feature = "tracing")]
-        if let (Some(failure), Some(callsite)) = (outcome.failure(), self.tells_failure) {
-            // Inside the span, whose status comes after it: a bridge sets one of its own.
-            self.enter_with(|_| failure::tell(failure, callsite));
+        if let Some(failure) = outcome.failure() {
+            let callsite = self.inside.as_ref().and_then(|inside| inside.tells_failure);
+            if let Some(callsite) = callsite {
+                // Inside the span, whose status comes after it: a bridge sets one of its own.
+                self.enter_with(|_| failure::tell(failure, callsite));
+            }
         }
+        let Some(mut inside) = self.inside.take() else { return };
         #[cfg(feature = "metrics")]
-        if let Some(measured) = self.measured.take() {
+        if let Some(measured) = inside.measured.take() {
             let error_type = outcome.failure().map(|failure| &failure.error_type);
             measured.record(error_type, outcome.is_retried());
         }
-        let Some(mut inside) = self.inside.take() else { return };
         if let Some(own) = inside.own.take() {
             let span = own.span();
             outcome.tell(&span);
@@ -378,6 +355,9 @@ impl ActiveSpan {
 
 impl Drop for ActiveSpan {
     fn drop(&mut self) {
+        if self.finished {
+            return;
+        }
         let outcome = if self.panicked.get() { Outcome::panicked() } else { Outcome::cancelled() };
         self.end(outcome);
     }

@@ -10,8 +10,8 @@ use opentelemetry::trace::{
 };
 use opentelemetry::{Context, global};
 
-use super::ways::{self, Way};
-use super::{ActiveSpan, Attach, Description, Inside, Maker};
+use super::ways::Way;
+use super::{Attach, Description, Inside, Maker};
 use crate::propagation::keep_random_flag;
 use crate::relation::same_span;
 use crate::semconv;
@@ -72,15 +72,15 @@ static IN_USE: OnceLock<Box<dyn MakeSpan + Send + Sync>> = OnceLock::new();
 
 /// A tracer of whichever type.
 trait MakeSpan {
-    fn make(&self, description: Description, parent: Context, inside: &mut Inside) -> Way;
+    fn make(&self, description: &mut Description, parent: Context, inside: &mut Inside) -> Way;
 }
 
 impl<T> MakeSpan for T
 where
     T: Tracer<Span: Send + Sync + 'static>,
 {
-    fn make(&self, description: Description, parent: Context, inside: &mut Inside) -> Way {
-        place(self.build_with_context(description.into_builder(), &parent), parent, inside)
+    fn make(&self, description: &mut Description, parent: Context, inside: &mut Inside) -> Way {
+        place(self.build_with_context(description.take_builder(), &parent), parent, inside)
     }
 }
 
@@ -101,16 +101,8 @@ pub(super) fn maker() -> Maker {
     }
 }
 
-/// Makes the span as it is described.
-pub(super) fn start(description: Description, parent: Context, active: &mut ActiveSpan) {
-    if let Some(inside) = &mut active.inside {
-        let way = make(description, parent, inside);
-        ways::note(way, inside.own.as_ref());
-    }
-}
-
 /// Makes a span, or lets its parent pass through.
-pub(super) fn make(description: Description, parent: Context, inside: &mut Inside) -> Way {
+pub(super) fn make(description: &mut Description, parent: Context, inside: &mut Inside) -> Way {
     #[cfg(feature = "testing")]
     if let Some(tracer) = capture::tracer() {
         return tracer.make(description, parent, inside);
@@ -139,10 +131,13 @@ where
         return Way::WithoutProvider;
     }
     let own = parent.with_span(span);
-    let own = keep_random_flag(&own, &parent).unwrap_or(own);
-    inside.own = Some(own);
     inside.attach = Attach::Own;
     inside.ends_here = true;
+    let kept = keep_random_flag(&own, &parent);
+    inside.own = Some(own);
+    if kept.is_some() {
+        inside.own = kept;
+    }
     Way::Api
 }
 

@@ -88,6 +88,11 @@ fn ask<T>(question: impl Fn(&Running) -> T) -> Option<T> {
     })
 }
 
+/// Whether this code runs inside a span of ours.
+pub(crate) fn anything_runs_here() -> bool {
+    Inside::ask(|_| Some(())).is_some()
+}
+
 /// Whether `span` sent a message that the handler around this code was started by, or called the
 /// task around it.
 pub(crate) fn is_origin_of_the_running_handler(span: &SpanContext) -> bool {

@@ -8,7 +8,7 @@ use opentelemetry::Context;
 use opentelemetry::trace::TraceContextExt;
 
 use crate::fault::Fault;
-use crate::tally::Tally;
+use crate::tally::{self, Counter};
 
 /// What became of a span that was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,9 +60,6 @@ impl Way {
     }
 }
 
-/// By way, and whether the span was sampled.
-static COUNTS: Tally<{ 2 * Way::ALL.len() }> = Tally::new();
-
 /// A byte for each of the last spans, the last one lowest; 0 is none.
 static LAST: AtomicUsize = AtomicUsize::new(0);
 const SAMPLED: u8 = 0x80;
@@ -70,7 +67,7 @@ const SAMPLED: u8 = 0x80;
 /// Takes note of one span. The first that shows a fault tells the log of it.
 pub(super) fn note(way: Way, made: Option<&Context>) {
     let sampled = made.is_some_and(|made| made.span().span_context().is_sampled());
-    COUNTS.add(counter(way, sampled), 1);
+    counter(way, sampled).add(1);
     let entry = (way as u8 + 1) | if sampled { SAMPLED } else { 0 };
     // Of two spans that start at once one may be missing here; the counts have both.
     let before = LAST.load(Ordering::Relaxed);
@@ -84,8 +81,9 @@ pub(super) fn note(way: Way, made: Option<&Context>) {
     }
 }
 
-fn counter(way: Way, sampled: bool) -> usize {
-    2 * way as usize + usize::from(sampled)
+/// By way, and whether the span was sampled.
+fn counter(way: Way, sampled: bool) -> Counter {
+    Counter(tally::OF_WAYS + 2 * way as usize + usize::from(sampled))
 }
 
 /// What has been noted until now.
@@ -102,7 +100,7 @@ impl Noted {
             let way = Way::ALL.get(usize::from((entry & !SAMPLED).checked_sub(1)?))?;
             Some((*way, entry & SAMPLED != 0))
         });
-        let count = |way: Way| [false, true].map(|sampled| COUNTS.sum(counter(way, sampled)));
+        let count = |way: Way| [false, true].map(|sampled| counter(way, sampled).sum());
         Self { counts: Way::ALL.map(count), last: last.collect() }
     }
 
