@@ -81,6 +81,9 @@ impl<'m> Agreement<'m> {
             self.facts = Some(facts.into_owned());
             return;
         };
+        if agreed.is_empty() && facts.is_empty() {
+            return;
+        }
         if agreed.known == facts.known && agreed.others == facts.others {
             agreed.destination_varies |= facts.destination_varies;
             return;

@@ -4,7 +4,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use opentelemetry::propagation::Injector;
-use opentelemetry::trace::SpanContext;
+use opentelemetry::trace::{SpanContext, TraceState};
 
 use super::reader::Known;
 use crate::propagation::traceparent;
@@ -38,7 +38,8 @@ impl Notes {
             self.asks_for_new_trace = text.trim() == "1";
         }
         if let Some(attempt) = header(Known::Attempt) {
-            self.failed_attempt = traceparent::parse(attempt.as_bytes()).map(Box::new);
+            let attempt = traceparent::parse(attempt.as_bytes());
+            self.failed_attempt = attempt.map(|it| Box::new(it.with_state(TraceState::NONE)));
         }
     }
 

@@ -160,7 +160,7 @@ impl Injector for Outgoing {
             return;
         }
         match Known::of(key) {
-            Some(known) => self.known[known as usize] = Some(value),
+            Some((known, _)) => self.known[known as usize] = Some(value),
             None => self.others.push((key.to_ascii_lowercase(), value)),
         }
     }

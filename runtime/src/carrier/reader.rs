@@ -164,13 +164,14 @@ impl Known {
         }
     }
 
-    /// Every name is of another length, so that most headers cost a look at theirs.
-    pub(super) fn of(name: &str) -> Option<Self> {
+    /// Which one it is, in whatever casing, and whether in the very casing.
+    pub(super) fn of(name: &str) -> Option<(Self, bool)> {
         let known = Self::of_length(name.len())?;
-        let is_it = known.name() == name || known.name().eq_ignore_ascii_case(name);
-        is_it.then_some(known)
+        let is_exact = known.name() == name;
+        (is_exact || known.name().eq_ignore_ascii_case(name)).then_some((known, is_exact))
     }
 
+    /// Every name is of another length, so that most headers cost a look at theirs.
     const fn of_length(length: usize) -> Option<Self> {
         Some(match length {
             11 => Self::Traceparent,
@@ -241,8 +242,7 @@ impl<'m> HeaderReader<'m> {
         }
         match &mut self.kept {
             Kept::Known(kept) => {
-                if let Some(known) = Known::of(&name) {
-                    let is_exact = name == known.name();
+                if let Some((known, is_exact)) = Known::of(&name) {
                     kept.add(known, Found { is_exact, value: Some(value) });
                 }
             }
@@ -407,10 +407,10 @@ mod tests {
     fn each_name_is_known_in_any_casing() {
         for known in Known::ALL {
             let name = known.name();
-            assert_eq!(Known::of(name), Some(known));
-            assert_eq!(Known::of(&name.to_uppercase()), Some(known));
+            assert_eq!(Known::of(name), Some((known, true)));
+            assert_eq!(Known::of(&name.to_uppercase()), Some((known, false)));
             let is_other = name.contains('t');
-            assert_eq!(Known::of(&name.replace('t', "u")), (!is_other).then_some(known));
+            assert_eq!(Known::of(&name.replace('t', "u")), (!is_other).then_some((known, true)));
         }
     }
 }

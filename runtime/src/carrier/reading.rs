@@ -5,7 +5,7 @@ use opentelemetry::trace::{SpanContext, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
 
 use super::{Facts, Notes, TraceContext};
-use crate::propagation::Trace;
+use crate::propagation::{Trace, with_trace};
 
 /// Who sent a message, and what came with that. It becomes a context only where one is needed: making one
 /// allocates, and a link needs none.
@@ -48,9 +48,10 @@ impl Default for Reading {
 impl Reading {
     #[inline]
     pub(super) fn set_trace(&mut self, trace: Trace) {
-        self.origin = trace.span;
-        if trace.state_in_full.is_some() {
-            self.beside().state_in_full = trace.state_in_full;
+        let (origin, state_in_full) = trace.into_parts();
+        self.origin = origin;
+        if state_in_full.is_some() {
+            self.beside().state_in_full = state_in_full;
         }
     }
 
@@ -109,7 +110,7 @@ impl Reading {
         let mut context = Context::new();
         if self.origin.is_valid() {
             let span = std::mem::replace(&mut self.origin, SpanContext::NONE);
-            context = Trace { span, state_in_full }.on_top_of(&context);
+            context = with_trace(&context, (span, state_in_full));
         }
         match baggage {
             Some(baggage) => context.with_baggage(baggage),

@@ -398,8 +398,8 @@ impl Handler {
             description.name = names.span;
             description.kind = SpanKind::Consumer;
             add_links(&mut description.links, &placement, received, ambient);
-            description.attributes =
-                attributes_of(names.operation, operation.site, &placement, received);
+            let attributes = &mut description.attributes;
+            add_attributes(attributes, names.operation, operation.site, &placement, received);
         }
         Draft {
             site: operation.site,
@@ -438,20 +438,21 @@ fn add_links(
     }
 }
 
-fn attributes_of(
+fn add_attributes(
+    attributes: &mut Vec<KeyValue>,
     operation_name: Cow<'static, str>,
     site: Site,
     placement: &Placement,
     received: &Received<'_>,
-) -> Vec<KeyValue> {
-    let mut attributes = vec![
+) {
+    *attributes = vec![
         text(key::OPERATION_NAME, operation_name),
         KeyValue::new(key::OPERATION_TYPE, operation::PROCESS),
         KeyValue::new(key::FUNCTION_NAME, site.qualified_function),
         // The span says why it is what it is.
         KeyValue::new(key::RELATION_KIND, placement.kind.as_str()),
     ];
-    received.facts.add_attributes(&mut attributes, operation::PROCESS);
+    received.facts.add_attributes(attributes, operation::PROCESS);
     if let Some(why) = placement.reason {
         attributes.push(KeyValue::new(key::RELATION_REASON, why.as_str()));
     }
@@ -461,7 +462,6 @@ fn attributes_of(
     if let Some(size) = received.batch_size() {
         attributes.push(count(key::BATCH_MESSAGE_COUNT, size));
     }
-    attributes
 }
 
 /// The parent, and the baggage that the handler works under.

@@ -40,6 +40,7 @@ use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use opentelemetry::trace::{SpanContext, TraceContextExt};
 
 pub(crate) use beyond::{keep_random_flag, with_state};
+use traceparent::Traceparent;
 
 pub(crate) const TRACEPARENT: &str = "traceparent";
 pub(crate) const TRACESTATE: &str = "tracestate";
@@ -112,7 +113,7 @@ impl TextMapPropagator for W3cTraceContext {
         let tracestate = || joined_values(extractor, TRACESTATE);
         match Trace::parse(traceparent.as_bytes(), tracestate) {
             // Whoever makes the span below it may not know of the flag.
-            Some(trace) => beyond::with_random_flag(trace.on_top_of(context)),
+            Some(trace) => beyond::with_random_flag(with_trace(context, trace.into_parts())),
             None => context.clone(),
         }
     }
@@ -157,9 +158,8 @@ impl TextMapPropagator for W3c {
 /// What the two headers of Trace Context name.
 #[derive(Debug)]
 pub(crate) struct Trace {
-    pub(crate) span: SpanContext,
-    /// The whole `tracestate`, if some of its members are valid and refused by OpenTelemetry.
-    pub(crate) state_in_full: Option<String>,
+    span: Traceparent,
+    state: tracestate::Parsed,
 }
 
 impl Trace {
@@ -171,18 +171,27 @@ impl Trace {
         tracestate: impl FnOnce() -> Option<Cow<'h, str>>,
     ) -> Option<Self> {
         let span = traceparent::parse(traceparent)?;
-        let Some(list) = tracestate() else { return Some(Self { span, state_in_full: None }) };
-        let tracestate::Parsed { held, in_full } = tracestate::parse(&list);
-        Some(Self { span: beyond::with_state(&span, held), state_in_full: in_full })
+        let state = tracestate().map(|list| tracestate::parse(&list)).unwrap_or_default();
+        Some(Self { span, state })
     }
 
-    /// As a context on top of `context`.
-    pub(crate) fn on_top_of(self, context: &Context) -> Context {
-        let context = context.with_remote_span_context(self.span);
-        match self.state_in_full {
-            None => context,
-            Some(in_full) => beyond::with_list(&context, in_full),
-        }
+    /// Its span; and the whole `tracestate`, if some of its members are valid and refused by
+    /// OpenTelemetry.
+    #[inline]
+    pub(crate) fn into_parts(self) -> (SpanContext, Option<String>) {
+        (self.span.with_state(self.state.held), self.state.in_full)
+    }
+}
+
+/// `context` with such a span in it, and such a `tracestate` beside it.
+pub(crate) fn with_trace(
+    context: &Context,
+    (span, state_in_full): (SpanContext, Option<String>),
+) -> Context {
+    let context = context.with_remote_span_context(span);
+    match state_in_full {
+        None => context,
+        Some(in_full) => beyond::with_list(&context, in_full),
     }
 }
 

@@ -11,26 +11,44 @@ const KNOWN_FLAGS: TraceFlags = TraceFlags::new(0b11);
 /// A header of version 00, and of a higher version the part that is known.
 const LENGTH: usize = 55;
 
-/// The context that a header names; `None` where it is to be ignored, and a new trace to begin.
-#[inline] // a span context is large, and moved less often so
-pub(crate) fn parse(header: &[u8]) -> Option<SpanContext> {
+/// What a header says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Traceparent {
+    trace_id: TraceId,
+    span_id: SpanId,
+    flags: TraceFlags,
+}
+
+impl Traceparent {
+    #[inline]
+    pub(crate) fn with_state(self, state: TraceState) -> SpanContext {
+        SpanContext::new(self.trace_id, self.span_id, self.flags, true, state)
+    }
+}
+
+/// Reads a header; `None` where it is to be ignored, and a new trace to begin.
+pub(crate) fn parse(header: &[u8]) -> Option<Traceparent> {
     let (known, rest) = trim_whitespace(header).split_first_chunk::<LENGTH>()?;
     // A later version may go on after a dash, this one may not: section "Versioning of traceparent".
-    let may_end_so = match byte(known[0], known[1])? {
-        0 => rest.is_empty(),
-        0xff => false,
-        _ => matches!(rest, [] | [b'-', ..]) && std::str::from_utf8(rest).is_ok(),
+    let may_end_so = match [known[0], known[1]] {
+        [b'0', b'0'] => rest.is_empty(),
+        [b'f', b'f'] => false,
+        [high, low] => {
+            byte(high, low)?;
+            matches!(rest, [] | [b'-', ..]) && std::str::from_utf8(rest).is_ok()
+        }
     };
     if !may_end_so || [known[2], known[35], known[52]] != *b"---" {
         return None;
     }
-    let (high, low, span_id) = (word(known, 3)?, word(known, 19)?, word(known, 36)?);
+    let (high, low) = (word::<3>(known)?, word::<19>(known)?);
+    let span_id = word::<36>(known)?;
     if high | low == 0 || span_id == 0 {
         return None;
     }
     let trace_id = TraceId::from(u128::from(high) << 64 | u128::from(low));
     let flags = TraceFlags::new(byte(known[53], known[54])?) & KNOWN_FLAGS;
-    Some(SpanContext::new(trace_id, SpanId::from(span_id), flags, true, TraceState::NONE))
+    Some(Traceparent { trace_id, span_id: SpanId::from(span_id), flags })
 }
 
 /// The header of a context, in version 00; `None` where it names no span.
@@ -82,11 +100,12 @@ fn digit(letter: u8) -> Option<u8> {
     }
 }
 
-/// The number that sixteen digits stand for.
+/// The number that the sixteen digits from `AT` on stand for.
 #[inline]
-fn word(digits: &[u8; LENGTH], at: usize) -> Option<u64> {
-    let half = |at: usize| digits[at..].first_chunk().map(|digits| half_word(*digits));
-    let ((high, high_is_valid), (low, low_is_valid)) = (half(at)?, half(at + 8)?);
+fn word<const AT: usize>(header: &[u8; LENGTH]) -> Option<u64> {
+    let (high, low) = header[AT..].split_first_chunk()?;
+    let (high, high_is_valid) = half_word(*high);
+    let (low, low_is_valid) = half_word(*low.first_chunk()?);
     (high_is_valid & low_is_valid).then_some(high << 32 | low)
 }
 
@@ -114,7 +133,7 @@ mod tests {
     use super::*;
 
     fn parse(header: &str) -> Option<SpanContext> {
-        super::parse(header.as_bytes())
+        super::parse(header.as_bytes()).map(|it| it.with_state(TraceState::NONE))
     }
 
     const HEADER: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-03";

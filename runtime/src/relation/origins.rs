@@ -5,15 +5,19 @@ use std::collections::HashSet;
 
 use opentelemetry::trace::{SpanContext, SpanId, TraceId};
 
+use super::MAX_LINKS;
 use crate::carrier::{Agreement, Facts};
+
+/// So many origins there are mostly, and no more.
+const FEW: usize = 4;
 
 /// The distinct origins of a batch, in order.
 #[derive(Debug)]
 pub(crate) struct Origins<'m> {
     /// No more than the span may link to.
     kept: Vec<Origin<'m>>,
-    /// The span ids of these: side by side, many are looked through in one go.
-    span_ids: Vec<u64>,
+    /// What their span ids may be: most senders are seen at once to be new.
+    span_ids: Sieve,
     max_kept: usize,
     left_out: HashSet<(TraceId, SpanId)>,
     unreadable: usize,
@@ -32,7 +36,7 @@ impl<'m> Origins<'m> {
     pub(crate) fn to_link(max_links: usize) -> Self {
         Self {
             kept: Vec::new(),
-            span_ids: Vec::new(),
+            span_ids: Sieve::default(),
             max_kept: max_links.max(1),
             left_out: HashSet::new(),
             unreadable: 0,
@@ -59,17 +63,19 @@ impl<'m> Origins<'m> {
             self.left_out.insert((origin.trace_id(), origin.span_id()));
             return None;
         }
-        self.span_ids.push(comparable(origin));
+        if self.kept.len() == FEW {
+            // Room for all that a span mostly may have, so that they are moved once at the most.
+            self.kept.reserve_exact(self.max_kept.min(MAX_LINKS).saturating_sub(FEW));
+        }
+        self.span_ids.add(origin.span_id());
         self.kept.push(Origin { context: origin.clone(), messages: 1, facts: None });
         self.kept.last_mut()
     }
 
     fn place_of(&self, origin: &SpanContext) -> Option<usize> {
-        // Two senders whose span ids are the same are rare, and may still be of two traces.
-        if !self.span_ids.contains(&comparable(origin)) {
-            return None;
-        }
-        self.kept.iter().position(|known| same_span(&known.context, origin))
+        let may_be_known = self.span_ids.may_have(origin.span_id());
+        let is_it = |known: &Origin<'_>| same_span(&known.context, origin);
+        may_be_known.then(|| self.kept.iter().position(is_it)).flatten()
     }
 
     pub(crate) fn add_unreadable(&mut self) {
@@ -126,8 +132,27 @@ impl<'m> Origin<'m> {
     }
 }
 
-fn comparable(span: &SpanContext) -> u64 {
-    u64::from_ne_bytes(span.span_id().to_bytes())
+/// A bit for every span id, shared by some of them: without it, an id is not among those that were added.
+#[derive(Debug, Default)]
+struct Sieve([u64; 16]);
+
+impl Sieve {
+    fn add(&mut self, span: SpanId) {
+        let (word, bit) = Self::place_of(span);
+        self.0[word] |= bit;
+    }
+
+    fn may_have(&self, span: SpanId) -> bool {
+        let (word, bit) = Self::place_of(span);
+        self.0[word] & bit != 0
+    }
+
+    /// Ids that differ in a little only are told apart as well: each bit bears on the highest of a product.
+    fn place_of(span: SpanId) -> (usize, u64) {
+        let product = u64::from_be_bytes(span.to_bytes()).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let [high, low, ..] = product.to_be_bytes();
+        (usize::from(high % 16), 1 << (low % 64))
+    }
 }
 
 /// Whether two contexts name one span; state and flags do not tell spans apart.
