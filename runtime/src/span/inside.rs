@@ -2,7 +2,7 @@
 //! is asked about.
 
 use std::cell::Cell;
-use std::thread::LocalKey;
+use std::mem::ManuallyDrop;
 
 use opentelemetry::trace::TraceContextExt;
 use opentelemetry::{Context, ContextGuard};
@@ -18,23 +18,24 @@ use super::{FieldValue, Running, Value};
 #[cfg(feature = "metrics")]
 use crate::metrics::Measured;
 
-type Place = Cell<Option<Box<Inside>>>;
-
 thread_local! {
-    static INNERMOST: Place = const { Cell::new(None) };
+    /// Whoever enters leaves again, so that there is nothing to be dropped when the thread ends: it is
+    /// reached without being asked whether it is gone.
+    static INNERMOST: Cell<ManuallyDrop<Option<Box<Inside>>>> =
+        const { Cell::new(ManuallyDrop::new(None)) };
     /// One that is of no use any more, for the next span: an allocation less for each.
-    static SPARE: Place = const { Cell::new(None) };
+    static SPARE: Cell<Option<Box<Inside>>> = const { Cell::new(None) };
 }
 
-/// Looks at what is in a place of this thread; where the thread's storage is gone already, nothing is.
-fn look<T>(place: &'static LocalKey<Place>, look: impl FnOnce(Option<&Inside>) -> T) -> Option<T> {
-    let looked = place.try_with(|place| {
-        let taken = place.take();
-        let answer = look(taken.as_deref());
-        place.set(taken);
-        answer
-    });
-    looked.ok()
+fn replace_innermost(by: Option<Box<Inside>>) -> Option<Box<Inside>> {
+    ManuallyDrop::into_inner(INNERMOST.replace(ManuallyDrop::new(by)))
+}
+
+fn look_at_innermost<T>(look: impl FnOnce(Option<&Inside>) -> T) -> T {
+    let innermost = replace_innermost(None);
+    let answer = look(innermost.as_deref());
+    replace_innermost(innermost);
+    answer
 }
 
 /// Records a field of the handler, the producer or the task that runs here, also from within other
@@ -63,7 +64,7 @@ fn look<T>(place: &'static LocalKey<Place>, look: impl FnOnce(Option<&Inside>) -
 /// # }
 /// ```
 pub fn record(field: &'static str, value: impl Value) {
-    let recorder = look(&INNERMOST, |innermost| {
+    let recorder = look_at_innermost(|innermost| {
         innermost.map(|inside| Recorder {
             #[cfg(feature = "tracing")]
             tracing: inside.tracing.clone(),
@@ -72,7 +73,7 @@ pub fn record(field: &'static str, value: impl Value) {
             bridged: !inside.ends_here,
         })
     });
-    if let Some(recorder) = recorder.flatten() {
+    if let Some(recorder) = recorder {
         // It is back in its place: a value's `Display` may run a handler.
         recorder.record(field, &value.as_field());
     }
@@ -197,10 +198,9 @@ impl Inside {
 
     /// Asks the innermost span here, then what is around it, until one answers.
     pub(super) fn ask<T>(question: impl Fn(&Self) -> Option<T>) -> Option<T> {
-        let answer = look(&INNERMOST, |innermost| {
+        look_at_innermost(|innermost| {
             std::iter::successors(innermost, |inside| inside.around.as_deref()).find_map(question)
-        });
-        answer.flatten()
+        })
     }
 }
 
@@ -214,59 +214,43 @@ pub(super) struct Entered<'s> {
 
 impl<'s> Entered<'s> {
     /// Not yet.
+    #[inline]
     pub(super) fn outside(place: &'s mut Option<Box<Inside>>) -> Self {
         Self { attached: None, place, is_innermost: false }
     }
 
+    /// Enters `tracing`'s span, attaches what is to be attached, and moves the rest to the thread.
     pub(super) fn enter(&mut self) {
+        let Some(inside) = self.place.as_deref_mut() else { return };
         #[cfg(feature = "tracing")]
-        if let Some(inside) = self.place {
-            if let Some(undecided) = inside.undecided.take() {
-                return self.enter_and_decide(undecided);
-            }
+        match inside.undecided.take() {
+            None => inside.enter_tracing(),
+            Some(undecided) => inside.enter_tracing_and_decide(undecided),
         }
-        self.enter_tracing();
-        self.become_innermost();
+        if let Some(context) = inside.to_be_attached() {
+            let attached = Attached::note(context);
+            self.attached = Some(context.clone().attach());
+            inside.attached = attached;
+        }
+        inside.around = replace_innermost(None);
+        replace_innermost(self.place.take());
+        self.is_innermost = true;
+    }
+}
+
+#[cfg(feature = "tracing")]
+impl Inside {
+    fn enter_tracing(&self) {
+        self.tracing.with_subscriber(|(id, subscriber)| subscriber.enter(id));
     }
 
     /// Finds out what there is to be attached, where that shows only when it is entered.
-    #[cfg(feature = "tracing")]
     #[cold]
-    fn enter_and_decide(&mut self, undecided: Undecided) {
+    fn enter_tracing_and_decide(&mut self, undecided: Undecided) {
         let before = current_span_context();
         self.enter_tracing();
-        if let Some(inside) = self.place {
-            let way = undecided.decide(inside, &before);
-            ways::note(way, inside.own.as_ref());
-        }
-        self.become_innermost();
-    }
-
-    fn enter_tracing(&mut self) {
-        #[cfg(feature = "tracing")]
-        if let Some(inside) = self.place {
-            inside.tracing.with_subscriber(|(id, subscriber)| subscriber.enter(id));
-        }
-    }
-
-    /// Attaches what is to be attached, and moves the rest to the thread.
-    fn become_innermost(&mut self) {
-        let place = &mut *self.place;
-        if let Some(inside) = place {
-            if let Some(context) = inside.to_be_attached() {
-                let attached = Attached::note(context);
-                self.attached = Some(context.clone().attach());
-                inside.attached = attached;
-            }
-        }
-        let moved = INNERMOST.try_with(|innermost| {
-            if let Some(mut inside) = place.take() {
-                inside.around = innermost.take();
-                innermost.set(Some(inside));
-            }
-        });
-        // Where the thread's storage is gone already, it stays where it is.
-        self.is_innermost = moved.is_ok();
+        let way = undecided.decide(self, &before);
+        ways::note(way, self.own.as_ref());
     }
 }
 
@@ -274,17 +258,13 @@ impl Drop for Entered<'_> {
     fn drop(&mut self) {
         self.attached = None;
         if self.is_innermost {
-            let place = &mut *self.place;
-            let _ = INNERMOST.try_with(|innermost| {
-                *place = innermost.take();
-                if let Some(inside) = place {
-                    innermost.set(inside.around.take());
-                }
-            });
+            *self.place = replace_innermost(None);
+        }
+        let Some(inside) = self.place else { return };
+        if self.is_innermost {
+            replace_innermost(inside.around.take());
         }
         #[cfg(feature = "tracing")]
-        if let Some(inside) = self.place {
-            inside.tracing.with_subscriber(|(id, subscriber)| subscriber.exit(id));
-        }
+        inside.tracing.with_subscriber(|(id, subscriber)| subscriber.exit(id));
     }
 }
