@@ -43,11 +43,13 @@ impl Operation {
 
     /// `{operation} {destination}`; without a destination both are named after the function.
     pub(crate) fn names(&self, default: &'static str, destination: Option<&str>) -> Names {
-        let without_name = if destination.is_some() { default } else { self.site.function };
+        let without_name = if destination.is_some() { default } else { self.site.function() };
         let operation = self.verb.clone().unwrap_or(Cow::Borrowed(without_name));
         let span = match (&self.name, destination) {
             (Some(name), _) => name.clone(),
-            (None, Some(_)) => semconv::span_name(&operation, destination),
+            (None, Some(destination)) => {
+                semconv::span_name(self.site.span(), &operation, destination)
+            }
             (None, None) => operation.clone(),
         };
         Names { span, operation }
@@ -81,8 +83,8 @@ pub(crate) fn attribute_list(first: impl IntoIterator<Item = KeyValue>) -> Vec<K
 
 /// The attribute that tells one function from another, where there is one and not only a name.
 pub(crate) fn function(site: Site) -> Option<KeyValue> {
-    let is_known = site.qualified_function != site.function;
-    is_known.then(|| KeyValue::new(key::FUNCTION_NAME, site.qualified_function))
+    let is_known = site.qualified_function() != site.function();
+    is_known.then(|| KeyValue::new(key::FUNCTION_NAME, site.qualified_function()))
 }
 
 /// A link to each of the origins, up to so many: with what their messages tell where `all` differ.

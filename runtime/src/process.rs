@@ -82,7 +82,7 @@ impl<'a> Step<'a> {
     fn start(self, parent: Context, links: Vec<Link>) -> ActiveSpan {
         Draft {
             description: Description {
-                name: Cow::Borrowed(self.site.function),
+                name: Cow::Borrowed(self.site.function()),
                 kind: SpanKind::Internal,
                 links,
                 attributes: Vec::new(),

@@ -175,10 +175,16 @@ pub(crate) fn header_key(name: &str) -> String {
     format!("throughline.message.header.{}", name.to_ascii_lowercase())
 }
 
-/// `{operation} {destination}`, or the operation alone.
-pub(crate) fn span_name(operation: &str, destination: Option<&str>) -> Cow<'static, str> {
-    match destination {
-        Some(destination) => Cow::Owned(format!("{operation} {destination}")),
-        None => Cow::Owned(operation.to_owned()),
+/// `{operation} {destination}`, which may be `known` from the start.
+pub(crate) fn span_name(
+    known: &'static str,
+    operation: &str,
+    destination: &str,
+) -> Cow<'static, str> {
+    let rest = known.strip_prefix(operation).and_then(|rest| rest.strip_prefix(' '));
+    if rest == Some(destination) {
+        Cow::Borrowed(known)
+    } else {
+        Cow::Owned([operation, " ", destination].concat())
     }
 }

@@ -202,12 +202,12 @@ impl<'m> Agreement<'m> {
             (CLIENT, &said.client_id),
         ] {
             if let Some(text) = text {
-                self.say(at, Some(Fact::Text(text.clone())));
+                self.say(at, Some(Fact::Said(text.clone())));
             }
         }
         let server = said.server.as_deref().map(host_and_port);
         if let Some((host, port)) = server.filter(|(host, _)| !host.is_empty()) {
-            self.say(SERVER_ADDRESS, Some(Fact::Text(Cow::Owned(host.to_owned()))));
+            self.say(SERVER_ADDRESS, Some(Fact::Said(Cow::Owned(host.to_owned()))));
             // The message's would be another server's.
             self.say(SERVER_PORT, port.map(|port| Fact::Count(port.into())));
         }
@@ -227,13 +227,6 @@ impl<'m> Agreement<'m> {
     /// How much is agreed on.
     pub(crate) fn len(&self) -> usize {
         self.facts.as_ref().map_or(0, Facts::len)
-    }
-
-    /// Adds to a list what is agreed on and belongs on the span of such an operation.
-    pub(crate) fn add_attributes(&self, attributes: &mut Vec<KeyValue>, operation_type: &str) {
-        if self.len() > 0 {
-            attributes.extend(self.attributes(operation_type));
-        }
     }
 
     /// All that is agreed on and belongs on the span of such an operation.

@@ -36,6 +36,8 @@ pub struct Facts<'m> {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Fact<'m> {
     Text(Cow<'m, str>),
+    /// What the user says, which need not be copied.
+    Said(Cow<'static, str>),
     Count(u64),
     Time(SystemTime),
     True,
@@ -302,6 +304,7 @@ impl<'m> Facts<'m> {
     pub(super) fn text_at(&self, at: usize) -> Option<&str> {
         match self.get(at) {
             Some(Fact::Text(text)) => Some(text),
+            Some(Fact::Said(text)) => Some(text),
             _ => None,
         }
     }
@@ -321,6 +324,7 @@ impl Fact<'_> {
     fn into_owned(self) -> Fact<'static> {
         match self {
             Fact::Text(text) => Fact::Text(Cow::Owned(text.into_owned())),
+            Fact::Said(text) => Fact::Said(text),
             Fact::Count(count) => Fact::Count(count),
             Fact::Time(time) => Fact::Time(time),
             Fact::True => Fact::True,
@@ -332,6 +336,7 @@ impl Fact<'_> {
         let key = Key::from_static_str(key);
         Some(match self {
             Fact::Text(text) => KeyValue::new(key, text.clone().into_owned()),
+            Fact::Said(text) => KeyValue::new(key, text.clone()),
             Fact::Count(count) => KeyValue::new(key, i64::try_from(*count).unwrap_or(i64::MAX)),
             Fact::Time(sent) => KeyValue::new(key, age(*sent)?.as_secs_f64()),
             Fact::True => KeyValue::new(key, true),

@@ -231,7 +231,7 @@ fn draft<'a>(
     about.facts.overrule(&operation.said);
     // What is settled is called by what is done: `ack orders`.
     let default = match operation_type {
-        kind::SETTLE => operation.site.function,
+        kind::SETTLE => operation.site.function(),
         other => other,
     };
     let names = operation.names(default, about.facts.destination_for_a_name());

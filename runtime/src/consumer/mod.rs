@@ -347,10 +347,10 @@ impl Handler {
             enabled: *enabled,
             failure_event: *failure_event,
             description: Description {
-                name: name.clone().unwrap_or(Cow::Borrowed(site.function)),
+                name: name.clone().unwrap_or(Cow::Borrowed(site.function())),
                 kind: SpanKind::Internal,
                 links: Vec::new(),
-                attributes: vec![KeyValue::new(key::FUNCTION_NAME, site.qualified_function)],
+                attributes: vec![KeyValue::new(key::FUNCTION_NAME, site.qualified_function())],
             },
             parent: current_context(),
             lineage: Lineage::Contextual,
@@ -445,14 +445,24 @@ fn add_attributes(
     placement: &Placement,
     received: &Received<'_>,
 ) {
-    *attributes = vec![
-        text(key::OPERATION_NAME, operation_name),
-        KeyValue::new(key::OPERATION_TYPE, operation::PROCESS),
-        KeyValue::new(key::FUNCTION_NAME, site.qualified_function),
-        // The span says why it is what it is.
-        KeyValue::new(key::RELATION_KIND, placement.kind.as_str()),
-    ];
-    received.facts.add_attributes(attributes, operation::PROCESS);
+    let of_every_span = || {
+        [
+            text(key::OPERATION_NAME, operation_name),
+            KeyValue::new(key::OPERATION_TYPE, operation::PROCESS),
+            KeyValue::new(key::FUNCTION_NAME, site.qualified_function()),
+            // The span says why it is what it is.
+            KeyValue::new(key::RELATION_KIND, placement.kind.as_str()),
+        ]
+    };
+    let facts = received.facts.len();
+    if facts == 0 {
+        // A list made of them in one go is made where it stays.
+        *attributes = of_every_span().into();
+    } else {
+        attributes.reserve_exact(facts + 6);
+        attributes.extend(of_every_span());
+        attributes.extend(received.facts.attributes(operation::PROCESS));
+    }
     if let Some(why) = placement.reason {
         attributes.push(KeyValue::new(key::RELATION_REASON, why.as_str()));
     }

@@ -76,7 +76,7 @@ fn tell(missing: usize, reason: Reason, site: Site, facts: &Agreement<'_>) {
         parent: None,
         tracing::Level::DEBUG,
         { key::RELATION_REASON } = reason.as_str(),
-        { key::FUNCTION_NAME } = site.qualified_function,
+        { key::FUNCTION_NAME } = site.qualified_function(),
         { key::DESTINATION_NAME } = facts.destination(),
         { event::MESSAGE_COUNT } = i64::try_from(missing).unwrap_or(i64::MAX),
         "{}",

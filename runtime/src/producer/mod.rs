@@ -257,7 +257,7 @@ impl<'a> Producer<'a> {
         let mut attributes = attribute_list([
             KeyValue::new(key::OPERATION_NAME, names.operation),
             KeyValue::new(key::OPERATION_TYPE, operation_type),
-            KeyValue::new(key::FUNCTION_NAME, operation.site.qualified_function),
+            KeyValue::new(key::FUNCTION_NAME, operation.site.qualified_function()),
         ]);
         attributes.extend(look.facts.attributes(operation_type));
         let is_counted = is_batch && !self.is_creation;

@@ -46,7 +46,7 @@ pub(super) struct Unmade {
 
 /// Who makes a span for this site.
 pub(super) fn maker(site: &Site) -> Maker {
-    if is_enabled(site.callsite) {
+    if is_enabled(site.callsite()) {
         Maker::Tracing
     } else if Listener::here().is_a_layer() {
         // Filtered out on purpose.
@@ -112,7 +112,7 @@ const OWN_FIELDS: usize = 2;
 
 /// Whether the site has a place for each of the fields.
 fn is_declared(site: Site, fields: &[(&'static str, FieldValue<'_>)]) -> bool {
-    OWN_FIELDS + fields.len() <= site.callsite.metadata().fields().len()
+    OWN_FIELDS + fields.len() <= site.callsite().metadata().fields().len()
 }
 
 /// The `tracing` span.
@@ -123,7 +123,7 @@ fn make(
     fields: &[(&'static str, FieldValue<'_>)],
 ) -> Span {
     let Place { site, lineage } = place;
-    let metadata = site.callsite.metadata();
+    let metadata = site.callsite().metadata();
     let name = (description.name != metadata.name()).then_some(description.name.as_ref());
     let kind = kind_as_str(&description.kind);
     let own: [Option<&dyn Value>; OWN_FIELDS] =

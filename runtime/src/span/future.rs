@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
-use super::{ActiveSpan, MarkPanic};
+use super::ActiveSpan;
 
 pin_project! {
     /// A future that runs inside a span: see [`ActiveSpan::run`].
@@ -49,17 +49,15 @@ impl ActiveSpan {
         mut future: Pin<&mut Option<F>>,
         task: &mut Context<'_>,
     ) -> Poll<F::Output> {
-        self.enter_with(|panicked| {
+        self.enter_with(|| {
             let Some(running) = future.as_mut().as_pin_mut() else {
                 return Poll::Pending; // it has given its result already
             };
-            let mark = MarkPanic::armed(panicked);
             let polled = running.poll(task);
             if polled.is_ready() {
                 // What the future still holds is dropped inside the span as well.
                 future.set(None);
             }
-            mark.disarm();
             polled
         })
     }
@@ -67,7 +65,7 @@ impl ActiveSpan {
     /// Drops the future, if there is one.
     pub(crate) fn drop_inside<F>(&mut self, mut future: Pin<&mut Option<F>>) {
         if future.is_some() {
-            self.enter_with(|_| future.set(None));
+            self.enter_with(|| future.set(None));
         }
     }
 }

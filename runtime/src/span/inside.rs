@@ -204,19 +204,21 @@ impl Inside {
     }
 }
 
-/// While it lives, the span is the current one. It leaves the span, and gives back what was moved.
+/// While it lives, the span is the current one.
 pub(super) struct Entered<'s> {
     // Dropped when it has been left otherwise.
     attached: Option<ContextGuard>,
     place: &'s mut Option<Box<Inside>>,
     is_innermost: bool,
+    /// Set where it is dropped without having been left: by what unwinds.
+    panicked: &'s Cell<bool>,
 }
 
 impl<'s> Entered<'s> {
     /// Not yet.
     #[inline]
-    pub(super) fn outside(place: &'s mut Option<Box<Inside>>) -> Self {
-        Self { attached: None, place, is_innermost: false }
+    pub(super) fn outside(place: &'s mut Option<Box<Inside>>, panicked: &'s Cell<bool>) -> Self {
+        Self { attached: None, place, is_innermost: false, panicked }
     }
 
     /// Enters `tracing`'s span, attaches what is to be attached, and moves the rest to the thread.
@@ -238,6 +240,22 @@ impl<'s> Entered<'s> {
     }
 }
 
+impl Entered<'_> {
+    /// Leaves the span, and gives back what was moved.
+    pub(super) fn leave(&mut self) {
+        self.attached = None;
+        if self.is_innermost {
+            *self.place = replace_innermost(None);
+        }
+        let Some(inside) = self.place else { return };
+        if self.is_innermost {
+            replace_innermost(inside.around.take());
+        }
+        #[cfg(feature = "tracing")]
+        inside.tracing.with_subscriber(|(id, subscriber)| subscriber.exit(id));
+    }
+}
+
 #[cfg(feature = "tracing")]
 impl Inside {
     fn enter_tracing(&self) {
@@ -254,17 +272,11 @@ impl Inside {
     }
 }
 
+/// Only of what unwinds: what has been left is forgotten.
 impl Drop for Entered<'_> {
+    #[cold]
     fn drop(&mut self) {
-        self.attached = None;
-        if self.is_innermost {
-            *self.place = replace_innermost(None);
-        }
-        let Some(inside) = self.place else { return };
-        if self.is_innermost {
-            replace_innermost(inside.around.take());
-        }
-        #[cfg(feature = "tracing")]
-        inside.tracing.with_subscriber(|(id, subscriber)| subscriber.exit(id));
+        self.panicked.set(true);
+        self.leave();
     }
 }

@@ -35,7 +35,7 @@ pub(crate) use running::{
     MessageId, Running, anything_runs_here, is_handled_already, is_origin_of_the_running_handler,
     running_handler,
 };
-pub use site::Site;
+pub use site::{Place, Site};
 pub(crate) use ways::{Noted, Way};
 
 #[cfg(feature = "metrics")]
@@ -44,7 +44,6 @@ use crate::outcome::Outcome;
 
 /// A span that is decided on and not yet made.
 pub(crate) struct Draft<'a> {
-    #[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "read by the bridge alone"))]
     pub(crate) site: Site,
     /// Whether the user wants a span here.
     pub(crate) enabled: bool,
@@ -131,7 +130,7 @@ impl Draft<'_> {
         }
         #[cfg(feature = "tracing")]
         if self.failure_event {
-            inside.tells_failure = Some(self.site.failure);
+            inside.tells_failure = Some(self.site.failure());
         }
         // A key that is set twice is exported twice: where a user's field has the name of one of
         // ours, the user's alone is set.
@@ -176,6 +175,10 @@ pub(crate) enum Maker {
 
 impl Maker {
     /// Of a span for this site, which its user wants or has switched off.
+    #[cfg_attr(
+        not(feature = "tracing"),
+        expect(unused_variables, reason = "read by the bridge alone")
+    )]
     pub(crate) fn of(site: &Site, is_wanted: bool) -> Self {
         if Context::is_current_telemetry_suppressed() {
             return Self::Nobody(Way::Suppressed);
@@ -257,12 +260,7 @@ impl ActiveSpan {
 
     /// Runs a function inside the span and gives back what it returns.
     pub fn run_sync<R>(&mut self, body: impl FnOnce() -> R) -> R {
-        self.enter_with(|panicked| {
-            let mark = MarkPanic::armed(panicked);
-            let result = body();
-            mark.disarm();
-            result
-        })
+        self.enter_with(body)
     }
 
     /// Adds what was not known when the span started. Samplers don't see these links.
@@ -287,10 +285,15 @@ impl ActiveSpan {
         self.end(outcome);
     }
 
-    fn enter_with<R>(&mut self, inside: impl FnOnce(&Cell<bool>) -> R) -> R {
-        let mut entered = Entered::outside(&mut self.inside);
+    /// Notes whether what runs inside unwinds. Asking the thread whether it is panicking would be wrong: a
+    /// future may be dropped by code that unwinds for a reason of its own.
+    fn enter_with<R>(&mut self, inside: impl FnOnce() -> R) -> R {
+        let mut entered = Entered::outside(&mut self.inside, &self.panicked);
         entered.enter();
-        inside(&self.panicked)
+        let result = inside();
+        entered.leave();
+        mem::forget(entered);
+        result
     }
 
     fn own(&self) -> Option<&Context> {
@@ -319,7 +322,7 @@ impl ActiveSpan {
     fn decide(&mut self) {
         #[cfg(feature = "tracing")]
         if self.inside.as_ref().is_some_and(|inside| inside.undecided.is_some()) {
-            self.enter_with(|_| ());
+            self.enter_with(|| ());
         }
     }
 
@@ -333,7 +336,7 @@ impl ActiveSpan {
             let callsite = self.inside.as_ref().and_then(|inside| inside.tells_failure);
             if let Some(callsite) = callsite {
                 // Inside the span, whose status comes after it: a bridge sets one of its own.
-                self.enter_with(|_| failure::tell(failure, callsite));
+                self.enter_with(|| failure::tell(failure, callsite));
             }
         }
         let Some(mut inside) = self.inside.take() else { return };
@@ -367,29 +370,5 @@ impl fmt::Debug for ActiveSpan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let own = self.own().map(|own| own.span().span_context().clone());
         f.debug_struct("ActiveSpan").field("span_context", &own).finish_non_exhaustive()
-    }
-}
-
-/// Sets a flag when the code between [`armed`](Self::armed) and [`disarm`](Self::disarm) unwinds.
-///
-/// Asking the thread whether it is panicking would be wrong: a future may be dropped by code that
-/// unwinds for a reason of its own.
-struct MarkPanic<'f>(Option<&'f Cell<bool>>);
-
-impl<'f> MarkPanic<'f> {
-    fn armed(flag: &'f Cell<bool>) -> Self {
-        Self(Some(flag))
-    }
-
-    fn disarm(mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for MarkPanic<'_> {
-    fn drop(&mut self) {
-        if let Some(flag) = self.0 {
-            flag.set(true);
-        }
     }
 }

@@ -1,5 +1,8 @@
 //! Where a span is made in the source: what `tracing` needs to know once, before it is made.
 
+#[cfg(feature = "tracing")]
+use tracing::callsite::DefaultCallsite;
+
 /// The place in the source where a handler, a producer or a task stands: its function's name and,
 /// with the feature `tracing`, the call site that filters and formatters see.
 ///
@@ -22,27 +25,40 @@
 /// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Site {
-    pub(crate) function: &'static str,
-    /// With its module, where it is known.
-    pub(crate) qualified_function: &'static str,
-    #[cfg(feature = "tracing")]
-    pub(crate) callsite: &'static tracing::callsite::DefaultCallsite,
-    /// The event that tells of a failure.
-    #[cfg(feature = "tracing")]
-    pub(crate) failure: &'static tracing::callsite::DefaultCallsite,
+    place: &'static Place,
+    /// Where all that have only a name share a place.
+    named: Option<&'static str>,
 }
 
-impl Site {
+/// What is known of a [`Site`] when it is compiled.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Place {
+    function: &'static str,
+    /// With its module.
+    qualified_function: &'static str,
+    /// What its span is called, as far as that can be known.
+    span: &'static str,
+    #[cfg(feature = "tracing")]
+    callsite: &'static DefaultCallsite,
+    /// The event that tells of a failure.
+    #[cfg(feature = "tracing")]
+    failure: &'static DefaultCallsite,
+}
+
+impl Place {
     #[doc(hidden)]
     pub const fn __new(
         function: &'static str,
         qualified_function: &'static str,
-        #[cfg(feature = "tracing")] callsite: &'static tracing::callsite::DefaultCallsite,
-        #[cfg(feature = "tracing")] failure: &'static tracing::callsite::DefaultCallsite,
+        span: &'static str,
+        #[cfg(feature = "tracing")] callsite: &'static DefaultCallsite,
+        #[cfg(feature = "tracing")] failure: &'static DefaultCallsite,
     ) -> Self {
         Self {
             function,
             qualified_function,
+            span,
             #[cfg(feature = "tracing")]
             callsite,
             #[cfg(feature = "tracing")]
@@ -51,14 +67,44 @@ impl Site {
     }
 }
 
+impl Site {
+    #[doc(hidden)]
+    #[inline]
+    pub const fn __at(place: &'static Place) -> Self {
+        Self { place, named: None }
+    }
+
+    pub(crate) fn function(self) -> &'static str {
+        self.named.unwrap_or(self.place.function)
+    }
+
+    /// With its module, where it is known.
+    pub(crate) fn qualified_function(self) -> &'static str {
+        self.named.unwrap_or(self.place.qualified_function)
+    }
+
+    /// What its span is called, as far as that was known when it was compiled.
+    pub(crate) fn span(self) -> &'static str {
+        self.place.span
+    }
+
+    #[cfg(feature = "tracing")]
+    pub(crate) fn callsite(self) -> &'static DefaultCallsite {
+        self.place.callsite
+    }
+
+    /// The event that tells of a failure.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn failure(self) -> &'static DefaultCallsite {
+        self.place.failure
+    }
+}
+
 /// All handlers that have only a name share one call site, with the target `throughline`; so do all
 /// producers, all tasks and so on.
 impl From<&'static str> for Site {
     fn from(function: &'static str) -> Self {
-        let mut site = named();
-        site.function = function;
-        site.qualified_function = function;
-        site
+        Self { named: Some(function), ..named() }
     }
 }
 
@@ -71,7 +117,6 @@ macro_rules! sites_by_name {
                 if !self.has_only_a_name() {
                     return self;
                 }
-                let Self { function, qualified_function, .. } = self;
                 let shared = crate::site!(
                     operation: $operation,
                     function: "",
@@ -80,7 +125,7 @@ macro_rules! sites_by_name {
                     level: INFO,
                     fields: [],
                 );
-                Self { function, qualified_function, ..shared }
+                Self { named: self.named, ..shared }
             }
 
             #[cfg(not(feature = "tracing"))]
@@ -102,7 +147,7 @@ sites_by_name! {
 #[cfg(feature = "tracing")]
 impl Site {
     fn has_only_a_name(self) -> bool {
-        std::ptr::eq(self.callsite, named().callsite)
+        std::ptr::eq(self.place, named().place)
     }
 }
 
@@ -139,12 +184,14 @@ macro_rules! site {
             FAILURE: EVENT, $crate::private::failure::$operation::NAME, $target,
             $crate::private::failure::$operation::LEVEL, $crate::private::failure::FIELDS
         );
-        $crate::Site::__new(
+        static PLACE: $crate::private::Place = $crate::private::Place::__new(
             $function,
             ::core::concat!(::core::module_path!(), "::", $function),
+            $span,
             &SPAN,
             &FAILURE,
-        )
+        );
+        $crate::Site::__at(&PLACE)
     }};
 }
 
@@ -189,7 +236,12 @@ macro_rules! site {
         target: $target:expr,
         level: $level:ident,
         fields: [$($field:expr),* $(,)?] $(,)?
-    ) => {
-        $crate::Site::__new($function, ::core::concat!(::core::module_path!(), "::", $function))
-    };
+    ) => {{
+        static PLACE: $crate::private::Place = $crate::private::Place::__new(
+            $function,
+            ::core::concat!(::core::module_path!(), "::", $function),
+            $span,
+        );
+        $crate::Site::__at(&PLACE)
+    }};
 }

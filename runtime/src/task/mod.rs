@@ -209,7 +209,7 @@ impl Task {
             },
         );
         let mut attributes = vec![
-            KeyValue::new(key::FUNCTION_NAME, self.site.qualified_function),
+            KeyValue::new(key::FUNCTION_NAME, self.site.qualified_function()),
             KeyValue::new(key::RELATION_KIND, placement.kind.as_str()),
         ];
         attributes
@@ -220,7 +220,7 @@ impl Task {
             failure_event: self.failure_event,
             parent: parent(placement, caller),
             description: Description {
-                name: self.name.unwrap_or(Cow::Borrowed(self.site.function)),
+                name: self.name.unwrap_or(Cow::Borrowed(self.site.function())),
                 kind: SpanKind::Internal,
                 links: link(placement, caller).into_iter().collect(),
                 attributes,
