@@ -42,6 +42,7 @@ impl Operation {
     }
 
     /// `{operation} {destination}`; without a destination both are named after the function.
+    #[inline]
     pub(crate) fn names(&self, default: &'static str, destination: Option<&str>) -> Names {
         let without_name = if destination.is_some() { default } else { self.site.function() };
         let operation = self.verb.clone().unwrap_or(Cow::Borrowed(without_name));

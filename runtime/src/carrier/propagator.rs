@@ -59,8 +59,10 @@ fn finish(reader: &mut HeaderReader<'_>, reading: &mut Reading) {
                 reading.set_baggage(baggage);
             }
         }
-        Headers::All(headers) => {
-            reading.notes.read(|known| headers.value(known.name()));
+        Headers::All { headers, may_have_notes } => {
+            if may_have_notes {
+                reading.notes.read(|known| headers.value(known.name()));
+            }
             read_by_the_application(&headers, reading);
         }
     }

@@ -31,6 +31,10 @@ impl<'m> HeaderValue<'m> {
         }
     }
 
+    fn text(&self) -> Option<&str> {
+        std::str::from_utf8(&self.0).ok()
+    }
+
     fn of_text(text: Cow<'m, str>) -> Self {
         Self(match text {
             Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
@@ -119,8 +123,8 @@ pub struct HeaderReader<'m> {
     captured: Option<Box<Captured<'m>>>,
 }
 
-/// A value that is not text is none, but its header is there.
-type Text<'m> = Option<Cow<'m, str>>;
+/// A header and its value as it came; none where repeats of it contradict each other.
+type Header<'m> = (Cow<'m, str>, Option<HeaderValue<'m>>);
 
 #[derive(Debug)]
 enum Kept<'m> {
@@ -128,7 +132,7 @@ enum Kept<'m> {
     /// be allocated for them.
     Known(KnownHeaders<'m>),
     /// All, for a propagator that may look for any name.
-    All(Vec<(Cow<'m, str>, Text<'m>)>),
+    All { headers: Vec<Header<'m>>, may_have_notes: bool },
 }
 
 /// What we read and write where the application has set no propagator, in the order of its worth: where
@@ -162,6 +166,10 @@ impl Known {
             Self::Baggage => BAGGAGE,
             Self::Sent => notes::SENT,
         }
+    }
+
+    const fn is_a_note(self) -> bool {
+        matches!(self, Self::Break | Self::Attempt | Self::Sent)
     }
 
     /// Which one it is, in whatever casing, and whether in the very casing.
@@ -207,7 +215,7 @@ impl<'m> HeaderReader<'m> {
     pub(super) fn new(propagator: Propagator, capture: &'m [&'m str]) -> Self {
         let kept = match propagator {
             Propagator::Ours => Kept::Known(KnownHeaders::default()),
-            Propagator::Applications => Kept::All(Vec::new()),
+            Propagator::Applications => Kept::All { headers: Vec::new(), may_have_notes: false },
         };
         let captured = (!capture.is_empty()).then(|| Box::new(Captured::of(capture)));
         Self { kept, repeats: Repeats::default(), context: None, captured }
@@ -231,7 +239,7 @@ impl<'m> HeaderReader<'m> {
     /// Most headers are none of ours, and cost no more than this.
     #[inline]
     fn may_want(&self, name: &str) -> bool {
-        matches!(self.kept, Kept::All(_))
+        matches!(self.kept, Kept::All { .. })
             || self.captured.is_some()
             || Known::of_length(name.len()).is_some()
     }
@@ -246,7 +254,10 @@ impl<'m> HeaderReader<'m> {
                     kept.add(known, Found { is_exact, value: Some(value) });
                 }
             }
-            Kept::All(all) => all.push((name, value.into_text())),
+            Kept::All { headers, may_have_notes } => {
+                *may_have_notes |= Known::of_length(name.len()).is_some_and(Known::is_a_note);
+                headers.push((name, Some(value)));
+            }
         }
     }
 
@@ -279,7 +290,10 @@ impl<'m> HeaderReader<'m> {
                 }
                 Headers::Known(known)
             }
-            Kept::All(all) => Headers::All(AllHeaders::new(std::mem::take(all), self.repeats)),
+            Kept::All { headers, may_have_notes } => Headers::All {
+                headers: AllHeaders::new(std::mem::take(headers), self.repeats),
+                may_have_notes: *may_have_notes,
+            },
         }
     }
 }
@@ -299,11 +313,7 @@ impl<'m> KnownHeaders<'m> {
                 (true, false) => {}
                 (false, true) => *first = again,
                 _ => {
-                    let text =
-                        |value: Option<HeaderValue<'m>>| value.and_then(HeaderValue::into_text);
-                    let (one, other) = (text(first.value.take()), text(again.value));
-                    first.value =
-                        settle(known.name(), one, other, repeats).map(HeaderValue::of_text);
+                    first.value = settle(known.name(), first.value.take(), again.value, repeats);
                 }
             }
         }
@@ -316,7 +326,7 @@ impl<'m> KnownHeaders<'m> {
     }
 
     pub(super) fn text(&self, known: Known) -> Option<&str> {
-        std::str::from_utf8(self.bytes(known)?).ok()
+        self.first[known as usize].as_ref()?.value.as_ref()?.text()
     }
 
     /// Whether the header is there at all, readable or not.
@@ -328,17 +338,17 @@ impl<'m> KnownHeaders<'m> {
 /// The headers of one message with repeats settled.
 pub(super) enum Headers<'r, 'm> {
     Known(&'r KnownHeaders<'m>),
-    All(AllHeaders<'m>),
+    All { headers: AllHeaders<'m>, may_have_notes: bool },
 }
 
 /// Each casing of a name once.
 pub(super) struct AllHeaders<'m> {
-    settled: Vec<(Cow<'m, str>, Text<'m>)>,
+    settled: Vec<Header<'m>>,
     repeats: Repeats,
 }
 
 impl<'m> AllHeaders<'m> {
-    fn new(mut settled: Vec<(Cow<'m, str>, Text<'m>)>, repeats: Repeats) -> Self {
+    fn new(mut settled: Vec<Header<'m>>, repeats: Repeats) -> Self {
         // Most messages repeat no header, and theirs stay where they are.
         let is_a_repeat =
             |at: &usize| settled[..*at].iter().any(|(name, _)| *name == settled[*at].0);
@@ -355,10 +365,10 @@ impl<'m> AllHeaders<'m> {
     /// The value under `name`, exactly or else without regard to case.
     pub(super) fn value(&self, name: &str) -> Option<&str> {
         if let Some((_, value)) = self.settled.iter().find(|(known, _)| known == name) {
-            return value.as_deref();
+            return value.as_ref()?.text();
         }
         // Of several casings none is nearer than another, and a hash map has them in any order.
-        let mut casings = self.casings(name).map(|(_, value)| value.as_deref());
+        let mut casings = self.casings(name).map(|(_, value)| value.as_ref()?.text());
         match self.repeats {
             Repeats::LastCounts => casings.last().flatten(),
             Repeats::NoneCounts => {
@@ -373,7 +383,7 @@ impl<'m> AllHeaders<'m> {
         self.casings(name).next().is_some()
     }
 
-    fn casings(&self, name: &str) -> impl Iterator<Item = &(Cow<'m, str>, Text<'m>)> {
+    fn casings(&self, name: &str) -> impl Iterator<Item = &Header<'m>> {
         self.settled.iter().filter(move |(known, _)| known.eq_ignore_ascii_case(name))
     }
 }
@@ -388,15 +398,24 @@ impl Extractor for AllHeaders<'_> {
     }
 }
 
-fn settle<'m>(name: &str, first: Text<'m>, second: Text<'m>, repeats: Repeats) -> Text<'m> {
-    let is_list = [TRACESTATE, BAGGAGE].iter().any(|list| list.eq_ignore_ascii_case(name));
-    match (first, second, repeats) {
-        (_, last, Repeats::LastCounts) => last,
-        (Some(first), Some(second), _) if is_list => Some(Cow::Owned(format!("{first},{second}"))),
-        (first, None, _) | (None, first, _) if is_list => first,
-        (first, second, _) if first == second => first,
-        _ => None,
+/// What two headers of one name come to. A value that is not text is none, but its header is there.
+fn settle<'m>(
+    name: &str,
+    first: Option<HeaderValue<'m>>,
+    second: Option<HeaderValue<'m>>,
+    repeats: Repeats,
+) -> Option<HeaderValue<'m>> {
+    if repeats == Repeats::LastCounts {
+        return second;
     }
+    let is_list = [TRACESTATE, BAGGAGE].iter().any(|list| list.eq_ignore_ascii_case(name));
+    let settled = match [first, second].map(|value| value.and_then(HeaderValue::into_text)) {
+        [Some(first), Some(second)] if is_list => Some(Cow::Owned(format!("{first},{second}"))),
+        [first, None] | [None, first] if is_list => first,
+        [first, second] if first == second => first,
+        _ => None,
+    };
+    settled.map(HeaderValue::of_text)
 }
 
 #[cfg(test)]

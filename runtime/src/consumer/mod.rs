@@ -412,7 +412,7 @@ impl Handler {
             },
             fields,
             running: received.running(),
-            parent: parent(&placement, received, &ambient_context),
+            parent: parent(&placement, received, &ambient_context).unwrap_or_default(),
             #[cfg(feature = "metrics")]
             measured: Some(Box::new(measured)),
         }
@@ -474,12 +474,16 @@ fn add_attributes(
     }
 }
 
-/// The parent, and the baggage that the handler works under.
-fn parent(placement: &Placement, received: &mut Received<'_>, ambient: &Context) -> Context {
+/// The parent, and the baggage that the handler works under, if there is any.
+fn parent(
+    placement: &Placement,
+    received: &mut Received<'_>,
+    ambient: &Context,
+) -> Option<Context> {
+    if placement.parent == Parent::Origin {
+        return Some(hops::continued(received.take_context(), placement.hops));
+    }
     let baggage = match placement.baggage {
-        _ if placement.parent == Parent::Origin => {
-            return hops::continued(received.take_context(), placement.hops);
-        }
         Baggage::None => None,
         Baggage::Message => received.take_baggage(),
         Baggage::AmbientThenMessage => {
@@ -489,10 +493,9 @@ fn parent(placement: &Placement, received: &mut Received<'_>, ambient: &Context)
             Some(all).filter(|all| !all.is_empty())
         }
     };
-    match (placement.parent, baggage) {
-        (Parent::Ambient, None) => ambient.clone(),
-        (Parent::Ambient, Some(baggage)) => ambient.with_baggage(baggage),
-        (_, None) => Context::new(),
-        (_, Some(baggage)) => Context::new().with_baggage(baggage),
+    let base = (placement.parent == Parent::Ambient).then(|| ambient.clone());
+    match baggage {
+        None => base,
+        Some(baggage) => Some(base.unwrap_or_default().with_baggage(baggage)),
     }
 }
