@@ -21,42 +21,52 @@ const NO_CONTEXT: &str = "link, no context";
 const BATCH: &str = "batch of 128";
 
 const ALONE: Counts = [
-    (LINK, 9, 11),
-    (LINK_AWAITING, 9, 11),
-    (CONTINUE, 9, 11),
-    (NO_CONTEXT, 7, 8),
-    (BATCH, 144, 520),
+    (LINK, 7, 11),
+    (LINK_AWAITING, 7, 11),
+    (CONTINUE, 8, 11),
+    (NO_CONTEXT, 6, 8),
+    (BATCH, 12, 520),
+];
+
+const HANDED_OVER: Counts = [
+    (LINK, 4, 11),
+    (LINK_AWAITING, 4, 11),
+    (CONTINUE, 5, 11),
+    (NO_CONTEXT, 3, 8),
+    (BATCH, 9, 520),
 ];
 
 const LAYER: Counts = [
-    (LINK, 12, 15),
-    (LINK_AWAITING, 12, 15),
-    (CONTINUE, 12, 15),
-    (NO_CONTEXT, 10, 11),
-    (BATCH, 154, 532),
+    (LINK, 9, 15),
+    (LINK_AWAITING, 9, 15),
+    (CONTINUE, 10, 15),
+    (NO_CONTEXT, 8, 11),
+    (BATCH, 21, 532),
 ];
 
-const WRITTEN_DOWN: [(&str, Counts); 6] = [
+const WRITTEN_DOWN: [(&str, Counts); 8] = [
     (
         "nothing",
         [
-            (LINK, 5, 9),
-            (LINK_AWAITING, 5, 9),
-            (CONTINUE, 5, 9),
-            (NO_CONTEXT, 3, 6),
-            (BATCH, 140, 518),
+            (LINK, 1, 9),
+            (LINK_AWAITING, 1, 9),
+            (CONTINUE, 2, 9),
+            (NO_CONTEXT, 1, 6),
+            (BATCH, 6, 518),
         ],
     ),
     ("alone", ALONE),
     ("alone-unsampled", ALONE),
+    ("handed-over", HANDED_OVER),
+    ("handed-over-unsampled", HANDED_OVER),
     (
         "stock",
         [
-            (LINK, 11, 11),
-            (LINK_AWAITING, 11, 11),
-            (CONTINUE, 11, 11),
-            (NO_CONTEXT, 8, 8),
-            (BATCH, 400, 520),
+            (LINK, 10, 11),
+            (LINK_AWAITING, 10, 11),
+            (CONTINUE, 10, 11),
+            (NO_CONTEXT, 7, 8),
+            (BATCH, 396, 520),
         ],
     ),
     ("layer", LAYER),

@@ -454,22 +454,26 @@ fn add_attributes(
             KeyValue::new(key::RELATION_KIND, placement.kind.as_str()),
         ]
     };
-    let facts = received.facts.len();
-    if facts == 0 {
+    let batch_size = received.batch_size();
+    let more = received.facts.len()
+        + usize::from(placement.reason.is_some())
+        + usize::from(placement.left_out > 0)
+        + usize::from(batch_size.is_some());
+    if more == 0 {
         // A list made of them in one go is made where it stays.
         *attributes = of_every_span().into();
-    } else {
-        attributes.reserve_exact(facts + 6);
-        attributes.extend(of_every_span());
-        attributes.extend(received.facts.attributes(operation::PROCESS));
+        return;
     }
+    attributes.reserve_exact(4 + more);
+    attributes.extend(of_every_span());
+    attributes.extend(received.facts.attributes(operation::PROCESS));
     if let Some(why) = placement.reason {
         attributes.push(KeyValue::new(key::RELATION_REASON, why.as_str()));
     }
     if placement.left_out > 0 {
         attributes.push(count(key::LINKS_LEFT_OUT, placement.left_out));
     }
-    if let Some(size) = received.batch_size() {
+    if let Some(size) = batch_size {
         attributes.push(count(key::BATCH_MESSAGE_COUNT, size));
     }
 }
