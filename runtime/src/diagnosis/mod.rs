@@ -7,7 +7,7 @@ pub(crate) use contexts::Contexts;
 
 use crate::carrier;
 use crate::fault::Fault;
-use crate::span::{Listener, Noted, Way, a_provider_is_installed};
+use crate::span::{Listener, Noted, Way, a_provider_is_in_use, a_provider_is_installed};
 
 /// Looks at how telemetry is set up, and at what became of the spans and messages so far; the answer
 /// says it in words, with the line of code that mends what is wrong.
@@ -44,6 +44,7 @@ pub fn diagnose() -> Diagnosis {
         fields,
         propagator_is_set,
         listener: Listener::here(),
+        provider_is_in_use: a_provider_is_in_use(),
         provider_is_installed: a_provider_is_installed(),
         spans: Noted::until_now(),
         contexts: Contexts::until_now(),
@@ -73,6 +74,9 @@ pub struct Diagnosis {
     fields: Vec<String>,
     propagator_is_set: bool,
     listener: Listener,
+    /// Whether one was handed over.
+    provider_is_in_use: bool,
+    /// Whether that or the global one makes spans.
     provider_is_installed: bool,
     spans: Noted,
     contexts: Contexts,

@@ -15,8 +15,12 @@ impl fmt::Display for Diagnosis {
         };
         writeln!(f, "contexts: in {}; {propagator}", fields.join(", "))?;
         writeln!(f, "tracing: {}", words_of_listener(*listener))?;
-        let provider = if self.provider_is_installed { "one" } else { "none" };
-        writeln!(f, "global provider: {provider} is installed")?;
+        let provider = match (self.provider_is_in_use, self.provider_is_installed) {
+            (true, _) => "not looked at, as one was handed to `use_provider`",
+            (false, true) => "one is installed",
+            (false, false) => "none is installed",
+        };
+        writeln!(f, "global provider: {provider}")?;
         write_spans(f, spans)?;
         writeln!(
             f,

@@ -29,8 +29,8 @@ pub use future::Run;
 pub use inside::record;
 use inside::{Attach, Entered, Inside};
 pub(crate) use listener::Listener;
-pub(crate) use otel::a_provider_is_installed;
 pub use otel::{ProviderInUse, use_provider};
+pub(crate) use otel::{a_provider_is_in_use, a_provider_is_installed};
 pub(crate) use running::{
     MessageId, Running, anything_runs_here, is_handled_already, is_origin_of_the_running_handler,
     running_handler,

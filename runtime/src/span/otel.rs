@@ -141,9 +141,14 @@ where
     Way::Api
 }
 
+/// Whether one was handed over.
+pub(crate) fn a_provider_is_in_use() -> bool {
+    IN_USE.get().is_some()
+}
+
 /// Whether a provider is installed that makes spans, as far as it can be told without making one.
 pub(crate) fn a_provider_is_installed() -> bool {
-    if IN_USE.get().is_some() {
+    if a_provider_is_in_use() {
         return true;
     }
     static PARENT: LazyLock<SuppressedParent> = LazyLock::new(SuppressedParent::new);
