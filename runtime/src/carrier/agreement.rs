@@ -64,9 +64,12 @@ impl Said {
     fn is_nothing(&self) -> bool {
         let Self { system, destination, destination_template, consumer_group, client_id, server } =
             self;
-        [system, destination, destination_template, consumer_group, client_id, server]
-            .iter()
-            .all(|said| said.is_none())
+        system.is_none()
+            && destination.is_none()
+            && destination_template.is_none()
+            && consumer_group.is_none()
+            && client_id.is_none()
+            && server.is_none()
     }
 }
 
@@ -187,11 +190,17 @@ impl<'m> Agreement<'m> {
         if said.is_nothing() {
             return;
         }
-        if said.destination.is_some() {
+        let facts = self.facts.get_or_insert_default();
+        if facts.known.is_empty() {
+            // Room for all that can be said.
+            facts.known = Vec::with_capacity(8);
+        } else if said.destination.is_some() {
             // It is another's name that these are about.
             for at in [TEMPLATE, TEMPORARY, ANONYMOUS] {
                 self.say(at, None);
             }
+        }
+        if said.destination.is_some() {
             self.facts.get_or_insert_default().destination_varies = false;
         }
         for (at, text) in [
@@ -227,6 +236,11 @@ impl<'m> Agreement<'m> {
     /// How much is agreed on.
     pub(crate) fn len(&self) -> usize {
         self.facts.as_ref().map_or(0, Facts::len)
+    }
+
+    /// Adds to a list what is agreed on and belongs on the span of such an operation.
+    pub(crate) fn add_attributes(&self, attributes: &mut Vec<KeyValue>, operation_type: &str) {
+        self.attributes(operation_type).for_each(|attribute| attributes.push(attribute));
     }
 
     /// All that is agreed on and belongs on the span of such an operation.

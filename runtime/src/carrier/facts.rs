@@ -33,10 +33,10 @@ pub struct Facts<'m> {
     pub(super) destination_varies: bool,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub(super) enum Fact<'m> {
     Text(Cow<'m, str>),
-    /// What the user says, which need not be copied.
+    /// What the user says, or a client's own name: it need not be copied.
     Said(Cow<'static, str>),
     Count(u64),
     Time(SystemTime),
@@ -95,6 +95,11 @@ impl<'m> Facts<'m> {
     /// The messaging system, as `messaging.system` names it: `kafka`, `rabbitmq`, `aws_sqs`.
     pub fn system(&mut self, system: impl Into<Cow<'m, str>>) -> &mut Self {
         self.text(SYSTEM, system.into())
+    }
+
+    /// The same by the name that we have for it.
+    pub(crate) fn own_system(&mut self, system: &'static str) -> &mut Self {
+        self.set(SYSTEM, Fact::Said(Cow::Borrowed(system)))
     }
 
     /// The topic, queue or subject the message was sent to. It becomes part of the span's name, so
@@ -302,11 +307,7 @@ impl<'m> Facts<'m> {
     }
 
     pub(super) fn text_at(&self, at: usize) -> Option<&str> {
-        match self.get(at) {
-            Some(Fact::Text(text)) => Some(text),
-            Some(Fact::Said(text)) => Some(text),
-            _ => None,
-        }
+        self.get(at).and_then(Fact::as_text)
     }
 
     /// The destination as a span's name may show it: the template, which has few values, before
@@ -320,7 +321,27 @@ impl<'m> Facts<'m> {
     }
 }
 
+/// Told by whomever.
+impl PartialEq for Fact<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Fact::Count(one), Fact::Count(other)) => one == other,
+            (Fact::Time(one), Fact::Time(other)) => one == other,
+            (Fact::True, Fact::True) => true,
+            _ => self.as_text().is_some() && self.as_text() == other.as_text(),
+        }
+    }
+}
+
 impl Fact<'_> {
+    fn as_text(&self) -> Option<&str> {
+        match self {
+            Fact::Text(text) => Some(text),
+            Fact::Said(text) => Some(text),
+            Fact::Count(_) | Fact::Time(_) | Fact::True => None,
+        }
+    }
+
     fn into_owned(self) -> Fact<'static> {
         match self {
             Fact::Text(text) => Fact::Text(Cow::Owned(text.into_owned())),
@@ -336,7 +357,9 @@ impl Fact<'_> {
         let key = Key::from_static_str(key);
         Some(match self {
             Fact::Text(text) => KeyValue::new(key, text.clone().into_owned()),
-            Fact::Said(text) => KeyValue::new(key, text.clone()),
+            // What is not owned need not be asked again what it is.
+            Fact::Said(Cow::Borrowed(text)) => KeyValue::new(key, *text),
+            Fact::Said(Cow::Owned(text)) => KeyValue::new(key, text.clone()),
             Fact::Count(count) => KeyValue::new(key, i64::try_from(*count).unwrap_or(i64::MAX)),
             Fact::Time(sent) => KeyValue::new(key, age(*sent)?.as_secs_f64()),
             Fact::True => KeyValue::new(key, true),

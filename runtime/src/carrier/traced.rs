@@ -97,7 +97,7 @@ impl<T> Message for Traced<T> {
     }
 
     fn describe<'m>(&'m self, facts: &mut Facts<'m>) {
-        facts.system(crate::semconv::system::IN_PROCESS);
+        facts.own_system(crate::semconv::system::IN_PROCESS);
     }
 }
 

@@ -243,7 +243,7 @@ fn draft<'a>(
         KeyValue::new(key::OPERATION_TYPE, operation_type),
     ]);
     attributes.extend(operation::function(operation.site));
-    attributes.extend(about.facts.attributes(operation_type));
+    about.facts.add_attributes(&mut attributes, operation_type);
     attributes.extend(left_out(about.distinct_origins(), MAX_LINKS));
     attributes.extend(about.batch_size().map(|size| count(key::BATCH_MESSAGE_COUNT, size)));
     let mut links = Vec::new();

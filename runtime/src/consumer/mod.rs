@@ -428,7 +428,7 @@ fn add_links(
     ambient: &SpanContext,
 ) {
     let Placement { origins_linked, attempts_linked, ambient_linked, .. } = *placement;
-    links.reserve_exact(origins_linked + attempts_linked + usize::from(ambient_linked));
+    *links = Vec::with_capacity(origins_linked + attempts_linked + usize::from(ambient_linked));
     received.add_links_to_origins(links, operation::PROCESS, origins_linked);
     for attempt in received.attempts().iter().take(attempts_linked) {
         links.push(link_with_role(attempt, link_role::ATTEMPT));
@@ -464,9 +464,9 @@ fn add_attributes(
         *attributes = of_every_span().into();
         return;
     }
-    attributes.reserve_exact(4 + more);
+    *attributes = Vec::with_capacity(4 + more);
     attributes.extend(of_every_span());
-    attributes.extend(received.facts.attributes(operation::PROCESS));
+    received.facts.add_attributes(attributes, operation::PROCESS);
     if let Some(why) = placement.reason {
         attributes.push(KeyValue::new(key::RELATION_REASON, why.as_str()));
     }

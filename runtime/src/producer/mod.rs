@@ -259,7 +259,7 @@ impl<'a> Producer<'a> {
             KeyValue::new(key::OPERATION_TYPE, operation_type),
             KeyValue::new(key::FUNCTION_NAME, operation.site.qualified_function()),
         ]);
-        attributes.extend(look.facts.attributes(operation_type));
+        look.facts.add_attributes(&mut attributes, operation_type);
         let is_counted = is_batch && !self.is_creation;
         attributes.extend(is_counted.then(|| count(key::BATCH_MESSAGE_COUNT, look.messages)));
         attributes.extend(left_out(look.kept.distinct(), MAX_LINKS));

@@ -177,7 +177,7 @@ impl Message for HeaderMap {
     }
 
     fn describe<'m>(&'m self, facts: &mut Facts<'m>) {
-        facts.system(system::NATS);
+        facts.own_system(system::NATS);
         if let Some(id) = self.get_last(NATS_MESSAGE_ID) {
             facts.id(id.as_str());
         }
@@ -322,7 +322,7 @@ impl Message for PublishMessage {
 
     fn describe<'m>(&'m self, facts: &mut Facts<'m>) {
         let message = outbound(self.clone());
-        facts.system(system::NATS).body_size(message.payload.len() as u64);
+        facts.own_system(system::NATS).body_size(message.payload.len() as u64);
         if let Some(id) = message.headers.unwrap_or_default().get_last(NATS_MESSAGE_ID) {
             facts.id(id.to_string());
         }
@@ -379,7 +379,7 @@ fn has_room(payload: &[u8], headers: Option<&HeaderMap>, name: &str, value: &str
 /// Where a message goes, and what is in it.
 fn addressed<'m>(facts: &mut Facts<'m>, subject: &'m Subject, payload: &[u8]) {
     facts
-        .system(system::NATS)
+        .own_system(system::NATS)
         .varying_destination(subject.as_str())
         .body_size(payload.len() as u64);
     // The client makes up such a subject for each connection, to have replies sent there.

@@ -250,7 +250,7 @@ impl<T: Serialize> Message for SnsMessageObj<T> {
 }
 
 fn describe_published<'m>(facts: &mut Facts<'m>, id: &'m str, arn: &'m str, sent_at_ms: i64) {
-    facts.system(AWS_SNS).id(id).destination(aws::name_in_arn(arn));
+    facts.own_system(AWS_SNS).id(id).destination(aws::name_in_arn(arn));
     if let Some(sent) = fact::unix_ms(&sent_at_ms) {
         facts.sent_at(sent);
     }
@@ -283,7 +283,7 @@ impl Message for KafkaRecord {
     }
 
     fn describe<'m>(&'m self, facts: &mut Facts<'m>) {
-        facts.system(KAFKA).partition(self.partition.to_string());
+        facts.own_system(KAFKA).partition(self.partition.to_string());
         if let Some(topic) = &self.topic {
             facts.destination(topic);
         }

@@ -95,7 +95,7 @@ impl Message for PublishInputBuilder {
     }
 
     fn describe<'m>(&'m self, facts: &mut Facts<'m>) {
-        facts.system(AWS_SNS);
+        facts.own_system(AWS_SNS);
         // A target may be a topic too, or one phone of many: `..:endpoint/GCM/app/5e3e9847`.
         let target = || self.get_target_arn().as_ref().filter(|arn| !arn.contains('/'));
         if let Some(arn) = self.get_topic_arn().as_ref().or_else(target) {
@@ -134,7 +134,7 @@ impl Message for PublishBatchRequestEntry {
     }
 
     fn describe<'m>(&'m self, facts: &mut Facts<'m>) {
-        facts.system(AWS_SNS).body_size(self.message().len() as u64);
+        facts.own_system(AWS_SNS).body_size(self.message().len() as u64);
     }
 }
 

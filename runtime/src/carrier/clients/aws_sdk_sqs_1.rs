@@ -177,7 +177,7 @@ impl Message for SendMessageInputBuilder {
     }
 
     fn describe<'m>(&'m self, facts: &mut Facts<'m>) {
-        facts.system(AWS_SQS);
+        facts.own_system(AWS_SQS);
         if let Some(url) = self.get_queue_url() {
             let (_, queue) = url.rsplit_once('/').unwrap_or_default();
             facts.destination(queue).attribute("aws.sqs.queue.url", url.as_str());
@@ -214,7 +214,7 @@ impl Message for SendMessageBatchRequestEntry {
     }
 
     fn describe<'m>(&'m self, facts: &mut Facts<'m>) {
-        facts.system(AWS_SQS).body_size(self.message_body().len() as u64);
+        facts.own_system(AWS_SQS).body_size(self.message_body().len() as u64);
     }
 }
 

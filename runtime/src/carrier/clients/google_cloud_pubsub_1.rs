@@ -120,7 +120,7 @@ impl Message for model::Message {
     }
 
     fn describe<'m>(&'m self, facts: &mut Facts<'m>) {
-        facts.system(system::GCP_PUBSUB).id(&self.message_id).body_size(self.data.len() as u64);
+        facts.own_system(system::GCP_PUBSUB).id(&self.message_id).body_size(self.data.len() as u64);
         if !self.ordering_key.is_empty() {
             facts.attribute(ORDERING_KEY, self.ordering_key.as_str());
         }

@@ -199,7 +199,7 @@ impl Message for BasicProperties {
     }
 
     fn describe<'m>(&'m self, facts: &mut Facts<'m>) {
-        facts.system(system::RABBITMQ);
+        facts.own_system(system::RABBITMQ);
         if let Some(id) = self.message_id() {
             facts.id(id.as_str());
         }
@@ -245,7 +245,7 @@ impl Message for FieldTable {
     }
 
     fn describe<'m>(&'m self, facts: &mut Facts<'m>) {
-        facts.system(system::RABBITMQ);
+        facts.own_system(system::RABBITMQ);
     }
 }
 

@@ -90,7 +90,7 @@ impl<T> Message for consumer::Message<T> {
     fn describe<'m>(&'m self, facts: &mut Facts<'m>) {
         let (topic, partition) = without_partition(&self.topic);
         facts
-            .system(system::PULSAR)
+            .own_system(system::PULSAR)
             .destination(topic)
             .partition(partition)
             .id(id(&self.message_id))
@@ -107,7 +107,7 @@ impl Message for producer::Message {
     }
 
     fn describe<'m>(&'m self, facts: &mut Facts<'m>) {
-        facts.system(system::PULSAR).body_size(self.payload.len() as u64);
+        facts.own_system(system::PULSAR).body_size(self.payload.len() as u64);
     }
 }
 

@@ -176,7 +176,7 @@ impl Message for BorrowedHeaders {
     }
 
     fn describe<'m>(&'m self, facts: &mut Facts<'m>) {
-        facts.system(system::KAFKA);
+        facts.own_system(system::KAFKA);
     }
 }
 
@@ -186,7 +186,7 @@ impl Message for OwnedHeaders {
     }
 
     fn describe<'m>(&'m self, facts: &mut Facts<'m>) {
-        facts.system(system::KAFKA);
+        facts.own_system(system::KAFKA);
     }
 }
 
@@ -301,7 +301,7 @@ fn describe<'m>(
     payload: Option<&[u8]>,
     facts: &mut Facts<'m>,
 ) {
-    facts.system(system::KAFKA).destination(topic);
+    facts.own_system(system::KAFKA).destination(topic);
     if partition >= 0 {
         facts.partition(partition.to_string());
     }

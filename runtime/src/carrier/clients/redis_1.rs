@@ -189,7 +189,7 @@ impl Message for StreamId {
     }
 
     fn describe<'m>(&'m self, facts: &mut Facts<'m>) {
-        facts.system(system::REDIS).id(&self.id);
+        facts.own_system(system::REDIS).id(&self.id);
         // Ids of the sender's own need not be times; our own field is one.
         let says_more = self.map.keys().any(|name| name.eq_ignore_ascii_case(notes::SENT));
         if let Some(added) = added_at(&self.id).filter(|_| !says_more) {
@@ -213,7 +213,7 @@ impl Batch for StreamKey {
     }
 
     fn describe<'m>(&'m self, facts: &mut Facts<'m>) {
-        facts.system(system::REDIS).destination(&self.key);
+        facts.own_system(system::REDIS).destination(&self.key);
     }
 }
 
@@ -225,7 +225,7 @@ impl Batch for StreamReadReply {
     }
 
     fn describe<'m>(&'m self, facts: &mut Facts<'m>) {
-        facts.system(system::REDIS);
+        facts.own_system(system::REDIS);
         if let [only] = &self.keys[..] {
             only.describe(facts);
         }
@@ -240,7 +240,7 @@ macro_rules! batch_of_one_stream {
             }
 
             fn describe<'m>(&'m self, facts: &mut Facts<'m>) {
-                facts.system(system::REDIS);
+                facts.own_system(system::REDIS);
             }
         }
     )+};

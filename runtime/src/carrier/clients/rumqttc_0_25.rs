@@ -125,7 +125,7 @@ impl Message for PublishProperties {
     }
 
     fn describe<'m>(&'m self, facts: &mut Facts<'m>) {
-        facts.system(system::MQTT);
+        facts.own_system(system::MQTT);
         if let Some(id) = self.correlation_data.as_deref().and_then(text) {
             facts.conversation_id(id);
         }
@@ -156,7 +156,7 @@ impl Message for Publish {
 
     fn describe<'m>(&'m self, facts: &mut Facts<'m>) {
         self.properties.describe(facts);
-        facts.system(system::MQTT);
+        facts.own_system(system::MQTT);
         facts.body_size(self.payload.len() as u64).envelope_size(self.size() as u64);
         if let Some(topic) = text(&self.topic) {
             facts.varying_destination(topic);

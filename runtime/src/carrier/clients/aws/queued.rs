@@ -41,7 +41,7 @@ pub(in super::super) fn describe<'m>(
     receive_count: Option<&str>,
 ) {
     let number = |text: Option<&str>| text.and_then(|text| text.parse::<u64>().ok());
-    facts.system(system::AWS_SQS);
+    facts.own_system(system::AWS_SQS);
     if let Some(id) = id {
         facts.id(id);
     }
