@@ -336,8 +336,7 @@ impl PartialEq for Fact<'_> {
 impl Fact<'_> {
     fn as_text(&self) -> Option<&str> {
         match self {
-            Fact::Text(text) => Some(text),
-            Fact::Said(text) => Some(text),
+            Fact::Text(text) | Fact::Said(text) => Some(text),
             Fact::Count(_) | Fact::Time(_) | Fact::True => None,
         }
     }

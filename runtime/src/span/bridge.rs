@@ -57,6 +57,7 @@ pub(super) fn maker(site: &Site) -> Maker {
 }
 
 /// Where a span is to be made.
+#[derive(Clone, Copy)]
 pub(super) struct Place {
     pub(super) site: Site,
     pub(super) lineage: Lineage,

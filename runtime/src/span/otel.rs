@@ -37,6 +37,7 @@ use crate::semconv;
 /// assert!(throughline::use_provider(provider).is_err());
 /// # Ok::<(), throughline::ProviderInUse>(())
 /// ```
+#[expect(clippy::needless_pass_by_value, reason = "it is handed over, as to `set_tracer_provider`")]
 pub fn use_provider<P>(provider: P) -> Result<(), ProviderInUse>
 where
     P: TracerProvider,
@@ -148,10 +149,10 @@ pub(crate) fn a_provider_is_in_use() -> bool {
 
 /// Whether a provider is installed that makes spans, as far as it can be told without making one.
 pub(crate) fn a_provider_is_installed() -> bool {
+    static PARENT: LazyLock<SuppressedParent> = LazyLock::new(SuppressedParent::new);
     if a_provider_is_in_use() {
         return true;
     }
-    static PARENT: LazyLock<SuppressedParent> = LazyLock::new(SuppressedParent::new);
     let tracer = global::tracer_with_scope(semconv::scope());
     let builder = SpanBuilder::from_name("throughline probe");
     let span = tracer.build_with_context(builder, &PARENT.context);
