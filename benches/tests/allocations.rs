@@ -28,13 +28,8 @@ const ALONE: Counts = [
     (BATCH, 12, 520),
 ];
 
-const HANDED_OVER: Counts = [
-    (LINK, 4, 11),
-    (LINK_AWAITING, 4, 11),
-    (CONTINUE, 5, 11),
-    (NO_CONTEXT, 3, 8),
-    (BATCH, 9, 520),
-];
+const HANDED_OVER: Counts =
+    [(LINK, 4, 11), (LINK_AWAITING, 4, 11), (CONTINUE, 5, 11), (NO_CONTEXT, 3, 8), (BATCH, 9, 520)];
 
 const LAYER: Counts = [
     (LINK, 9, 15),
