@@ -252,6 +252,17 @@ fn where_nothing_is_installed_no_warning_is_told() {
 }
 
 #[test]
+fn a_provider_that_was_handed_over_and_makes_nothing_is_told() {
+    alone("a_provider_that_was_handed_over_and_makes_nothing_is_told", || {
+        let nothing = opentelemetry::trace::noop::NoopTracerProvider::new();
+        throughline::use_provider(nothing).expect("it is the first");
+        linked(&from(SENDER));
+        faults_are(&[Fault::NothingRecords]);
+        says("global provider: not looked at, as one was handed to `use_provider`");
+    });
+}
+
+#[test]
 fn a_layer_behind_reload_is_told_once() {
     alone("a_layer_behind_reload_is_told_once", || {
         let (provider, exporter) = provider();

@@ -171,6 +171,24 @@ fn on_a_link_stands_what_differs_and_belongs_to_the_operation() {
 }
 
 #[test]
+fn of_a_destination_that_the_user_names_no_message_tells_more_on_its_link() {
+    fn first(facts: &mut Facts<'_>) {
+        facts.destination("a.1").destination_template("a.{n}");
+    }
+    fn second(facts: &mut Facts<'_>) {
+        facts.destination("b.1").destination_template("b.{n}");
+    }
+    in_both_worlds(|capture| {
+        let batch = [telling(first), Telling { headers: from(OTHER_SENDER), tell: second }];
+        let traces = capture.run_sync(|| {
+            throughline::consume("handler").destination("orders").run_sync(&batch[..], || ());
+        });
+        let span = traces.span("process orders");
+        assert!(span.links().iter().all(|link| link.attributes.is_empty()), "{traces}");
+    });
+}
+
+#[test]
 fn an_empty_text_tells_nothing() {
     fn nothing(facts: &mut Facts<'_>) {
         facts.partition("").kafka_key("").attribute("vendor.tag", "");

@@ -14,7 +14,7 @@ use crate::outcome::Outcome;
 use crate::relation::same_span;
 use crate::semconv::link_role;
 use crate::span::{
-    ActiveSpan, Description, Draft, FieldValue, Lineage, Running, Site, current_context,
+    ActiveSpan, Description, Draft, FieldValue, Lineage, Maker, Running, Site, current_context,
     current_span, without_its_span,
 };
 
@@ -88,7 +88,7 @@ impl<'a> Step<'a> {
                 attributes: Vec::new(),
             },
             site: self.site,
-            enabled: true,
+            maker: Maker::of(self.site, true),
             failure_event: false,
             parent,
             lineage: Lineage::Root,

@@ -9,6 +9,7 @@ use throughline::{
 };
 use throughline_tests::{Headers, Log, SENDER, from};
 use tracing_subscriber::Layer;
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::{Context, SubscriberExt as _};
 
 use crate::with_a_log;
@@ -313,4 +314,26 @@ fn a_handler_that_is_switched_off_tells_no_failure() {
         let (_, lines) = capture(&mut || drop(switched_off(&from(SENDER))));
         assert_eq!(lines, [""; 0]);
     });
+}
+
+/// As a service runs in production, with `RUST_LOG=warn`.
+#[test]
+fn a_failure_is_told_where_the_span_itself_is_filtered_out() {
+    for has_bridge in [false, true] {
+        let log = Log::default();
+        let capture = Capture::new().with_subscriber(|tracer| {
+            let bridge = has_bridge.then(|| tracing_opentelemetry::layer().with_tracer(tracer));
+            let writer = log.clone();
+            let lines = tracing_subscriber::fmt::layer().with_writer(writer).without_time();
+            let lines = lines.with_ansi(false);
+            tracing_subscriber::registry().with(LevelFilter::WARN).with(bridge).with(lines)
+        });
+        capture.run_sync(|| {
+            assert!(by_default(&from(SENDER)).is_err());
+            assert!(silent(&from(SENDER)).is_err());
+        });
+        let line = "ERROR options::failure_event: failed exception.type=\"Refused\" \
+                    exception.message=\"refused with 402\"";
+        assert_eq!(log.lines(), [line]);
+    }
 }

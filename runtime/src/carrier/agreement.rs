@@ -194,14 +194,13 @@ impl<'m> Agreement<'m> {
         if facts.known.is_empty() {
             // Room for all that can be said.
             facts.known = Vec::with_capacity(8);
-        } else if said.destination.is_some() {
+        }
+        if said.destination.is_some() {
+            facts.destination_varies = false;
             // It is another's name that these are about.
             for at in [TEMPLATE, TEMPORARY, ANONYMOUS] {
                 self.say(at, None);
             }
-        }
-        if said.destination.is_some() {
-            self.facts.get_or_insert_default().destination_varies = false;
         }
         for (at, text) in [
             (SYSTEM, &said.system),

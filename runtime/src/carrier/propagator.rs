@@ -71,7 +71,7 @@ fn finish(reader: &mut HeaderReader<'_>, reading: &mut Reading) {
 fn read_by_the_application(headers: &AllHeaders<'_>, reading: &mut Reading) {
     global::get_text_map_propagator(|propagator| {
         if carries_nothing(propagator) {
-            return; // it was set a moment ago
+            return; // it has been taken away since
         }
         // From an empty context: `extract` would begin with the current one and so take the
         // poll loop's span for the sender of a message without headers.

@@ -17,7 +17,8 @@ use crate::outcome::Outcome;
 use crate::relation::MAX_LINKS;
 use crate::semconv::{key, operation as kind};
 use crate::span::{
-    ActiveSpan, Description, Draft, FieldValue, Lineage, Plain, Running, Site, current_context,
+    ActiveSpan, Description, Draft, FieldValue, Lineage, Maker, Plain, Running, Site,
+    current_context,
 };
 
 /// Begins the span of a poll: the application asks the broker for messages (conventions, "Receive").
@@ -250,7 +251,7 @@ fn draft<'a>(
     about.add_links_to_origins(&mut links, operation_type, MAX_LINKS);
     Draft {
         site: operation.site,
-        enabled: operation.enabled,
+        maker: Maker::of(operation.site, operation.enabled),
         failure_event: operation.failure_event,
         description: Description { name: names.span, kind: SpanKind::Client, links, attributes },
         parent: current_context(),

@@ -344,7 +344,7 @@ impl Handler {
         let Operation { site, enabled, failure_event, name, .. } = &self.operation;
         Draft {
             site: *site,
-            enabled: *enabled,
+            maker: Maker::of(*site, *enabled),
             failure_event: *failure_event,
             description: Description {
                 name: name.clone().unwrap_or(Cow::Borrowed(site.function())),
@@ -386,15 +386,21 @@ impl Handler {
         received.facts.overrule(&operation.said);
         received.contexts.note(&placement, operation.site, &received.facts);
 
-        let names = || operation.names(operation::PROCESS, received.facts.destination_for_a_name());
+        // Before the parent takes the sender away.
+        let running = received.running();
+        let maker = Maker::of(operation.site, operation.enabled);
+        let is_named = maker.is_somebody() || cfg!(feature = "metrics");
+        let destination = received.facts.destination_for_a_name();
+        let names = is_named.then(|| operation.names(operation::PROCESS, destination));
         #[cfg(feature = "metrics")]
-        let measured = operation
-            .measured(operation::PROCESS, &names(), &received.facts, received.messages())
-            .handling(&placement, received.waited(), &received.facts);
-        let maker = Maker::of(&operation.site, operation.enabled);
+        let measured = names.as_ref().map(|names| {
+            let facts = &received.facts;
+            let measured =
+                operation.measured(operation::PROCESS, names, facts, received.messages());
+            Box::new(measured.handling(&placement, received.waited(), facts))
+        });
         let mut description = Description::none();
-        if maker.is_somebody() {
-            let names = names();
+        if let Some(names) = names.filter(|_| maker.is_somebody()) {
             description.name = names.span;
             description.kind = SpanKind::Consumer;
             add_links(&mut description.links, &placement, received, ambient);
@@ -403,7 +409,7 @@ impl Handler {
         }
         Draft {
             site: operation.site,
-            enabled: operation.enabled,
+            maker,
             failure_event: operation.failure_event,
             description,
             lineage: match placement.parent {
@@ -411,12 +417,12 @@ impl Handler {
                 Parent::None | Parent::Origin => Lineage::Root,
             },
             fields,
-            running: received.running(),
+            running,
             parent: parent(&placement, received, &ambient_context).unwrap_or_default(),
             #[cfg(feature = "metrics")]
-            measured: Some(Box::new(measured)),
+            measured,
         }
-        .start_by(maker)
+        .start()
     }
 }
 

@@ -16,8 +16,8 @@ pub use publish::Publish;
 use publish::{Look, Writing};
 
 use crate::span::{
-    ActiveSpan, Description, Draft, FieldValue, Lineage, Plain, Running, Site, current_context,
-    is_origin_of_the_running_handler, running_handler,
+    ActiveSpan, Description, Draft, FieldValue, Lineage, Maker, Plain, Running, Site,
+    current_context, is_origin_of_the_running_handler, running_handler,
 };
 
 /// Begins a producer's span without a macro.
@@ -269,7 +269,7 @@ impl<'a> Producer<'a> {
         let is_done_already = self.is_creation && is_client;
         Draft {
             site: operation.site,
-            enabled: operation.enabled && !is_done_already,
+            maker: Maker::of(operation.site, operation.enabled && !is_done_already),
             failure_event: operation.failure_event,
             description: Description {
                 name: names.span,

@@ -51,7 +51,7 @@ pub(crate) const BAGGAGE: &str = "baggage";
 /// ```
 /// use std::collections::HashMap;
 /// use opentelemetry::propagation::TextMapPropagator;
-/// use opentelemetry::trace::{SpanContext, TraceContextExt};
+/// use opentelemetry::trace::TraceContextExt;
 /// use throughline::propagation::W3c;
 ///
 /// let sent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-03";

@@ -45,7 +45,7 @@ pub(super) struct Unmade {
 }
 
 /// Who makes a span for this site.
-pub(super) fn maker(site: &Site) -> Maker {
+pub(super) fn maker(site: Site) -> Maker {
     if is_enabled(site.callsite()) {
         Maker::Tracing
     } else if Listener::here().is_a_layer() {
@@ -56,24 +56,18 @@ pub(super) fn maker(site: &Site) -> Maker {
     }
 }
 
-/// Where a span is to be made.
-#[derive(Clone, Copy)]
-pub(super) struct Place {
-    pub(super) site: Site,
-    pub(super) lineage: Lineage,
-}
-
 /// Makes the span through `tracing`, as it is described.
 pub(super) fn start(
-    place: Place,
+    site: Site,
+    lineage: Lineage,
     parent: Context,
     mut description: Description,
     mut fields: &[(&'static str, FieldValue<'_>)],
     inside: &mut Inside,
 ) {
-    let span = make(&place, &parent, &description, fields);
+    let span = make(site, lineage, &parent, &description, fields);
     // A site that was made of a name alone has no fields of its own.
-    if !is_declared(place.site, fields) {
+    if !is_declared(site, fields) {
         description.attributes.extend(attributes_of(mem::take(&mut fields)));
     }
     let undecided = match span.set_parent(parent.clone()) {
@@ -88,7 +82,7 @@ pub(super) fn start(
         }
         Err(SetParentError::LayerNotFound | SetParentError::SpanDisabled) => {
             BRIDGE_HAS_ANSWERED.set(false);
-            let root = place.lineage == Lineage::Root && !parent.span().span_context().is_valid();
+            let root = lineage == Lineage::Root && !parent.span().span_context().is_valid();
             let fields = attributes_of(fields).collect();
             Undecided::NotFound(Box::new(Unmade { description, fields, parent, root }))
         }
@@ -118,12 +112,12 @@ fn is_declared(site: Site, fields: &[(&'static str, FieldValue<'_>)]) -> bool {
 
 /// The `tracing` span.
 fn make(
-    place: &Place,
+    site: Site,
+    lineage: Lineage,
     parent: &Context,
     description: &Description,
     fields: &[(&'static str, FieldValue<'_>)],
 ) -> Span {
-    let Place { site, lineage } = place;
     let metadata = site.callsite().metadata();
     let name = (description.name != metadata.name()).then_some(description.name.as_ref());
     let kind = kind_as_str(&description.kind);
@@ -142,7 +136,7 @@ fn make(
     let values = metadata.fields().value_set_all(values);
 
     let wants_parent = parent.span().span_context().is_valid();
-    if *lineage == Lineage::Root && (!wants_parent || can_be_told_the_parent()) {
+    if lineage == Lineage::Root && (!wants_parent || can_be_told_the_parent()) {
         Span::new_root(metadata, &values)
     } else {
         // Behind a `reload` layer a bridge can be told the parent in no other way.

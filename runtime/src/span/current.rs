@@ -22,7 +22,8 @@ pub(super) struct Attached {
 }
 
 impl Attached {
-    /// Of `context`, which is being attached here. Without a subscriber nothing is ever nearer.
+    /// Of `context`, which is being attached here. Where there never was a subscriber nothing is nearer,
+    /// until this is entered anew.
     pub(super) fn note(context: &Context) -> Option<Self> {
         a_subscriber_was_set().then(|| Self {
             span: context.span().span_context().span_id(),

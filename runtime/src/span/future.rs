@@ -49,7 +49,7 @@ impl ActiveSpan {
         mut future: Pin<&mut Option<F>>,
         task: &mut Context<'_>,
     ) -> Poll<F::Output> {
-        self.enter_with(|| {
+        self.run_inside(|| {
             let Some(running) = future.as_mut().as_pin_mut() else {
                 return Poll::Pending; // it has given its result already
             };
@@ -65,7 +65,7 @@ impl ActiveSpan {
     /// Drops the future, if there is one.
     pub(crate) fn drop_inside<F>(&mut self, mut future: Pin<&mut Option<F>>) {
         if future.is_some() {
-            self.enter_with(|| future.set(None));
+            self.do_inside(|| future.set(None));
         }
     }
 }

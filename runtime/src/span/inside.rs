@@ -2,7 +2,7 @@
 //! is asked about.
 
 use std::cell::Cell;
-use std::mem::ManuallyDrop;
+use std::mem::{self, ManuallyDrop};
 
 use opentelemetry::trace::TraceContextExt;
 use opentelemetry::{Context, ContextGuard};
@@ -31,11 +31,18 @@ fn replace_innermost(by: Option<Box<Inside>>) -> Option<Box<Inside>> {
     ManuallyDrop::into_inner(INNERMOST.replace(ManuallyDrop::new(by)))
 }
 
+/// Taken away to be looked at; it is put back also where looking unwinds.
+struct Borrowed(Option<Box<Inside>>);
+
+impl Drop for Borrowed {
+    fn drop(&mut self) {
+        replace_innermost(self.0.take());
+    }
+}
+
 fn look_at_innermost<T>(look: impl FnOnce(Option<&Inside>) -> T) -> T {
-    let innermost = replace_innermost(None);
-    let answer = look(innermost.as_deref());
-    replace_innermost(innermost);
-    answer
+    let innermost = Borrowed(replace_innermost(None));
+    look(innermost.0.as_deref())
 }
 
 /// Records a field of the handler, the producer or the task that runs here, also from within other
@@ -166,25 +173,35 @@ impl Inside {
 
     /// Drops all that it holds, and keeps it for the next span.
     pub(super) fn retire(mut self: Box<Self>) {
-        #[cfg(feature = "tracing")]
-        if !self.tracing.is_none() {
-            self.tracing = tracing::Span::none();
-        }
-        self.own = None;
-        self.attach = Attach::Nothing;
-        self.attached = None;
-        self.ends_here = false;
-        self.started_by = Running::Unchanged;
+        // Each by its name, so that none is forgotten and left to the next span.
+        let Self {
+            #[cfg(feature = "tracing")]
+            tracing,
+            own,
+            attach,
+            attached,
+            ends_here,
+            started_by,
+            #[cfg(feature = "tracing")]
+            undecided,
+            #[cfg(feature = "tracing")]
+            tells_failure,
+            #[cfg(feature = "metrics")]
+            measured,
+            around,
+        } = &mut *self;
         #[cfg(feature = "tracing")]
         {
-            self.undecided = None;
-            self.tells_failure = None;
+            *tracing = tracing::Span::none();
+            *undecided = None;
+            *tells_failure = None;
         }
         #[cfg(feature = "metrics")]
         {
-            self.measured = None;
+            *measured = None;
         }
-        self.around = None;
+        (*own, *attach, *attached, *around) = (None, Attach::Nothing, None, None);
+        (*ends_here, *started_by) = (false, Running::Unchanged);
         let _ = SPARE.try_with(|spare| spare.set(Some(self)));
     }
 
@@ -206,29 +223,37 @@ impl Inside {
 
 /// While it lives, the span is the current one.
 pub(super) struct Entered<'s> {
-    // Dropped when it has been left otherwise.
     attached: Option<ContextGuard>,
     place: &'s mut Option<Box<Inside>>,
+    #[cfg(feature = "tracing")]
+    is_in_tracing: bool,
     is_innermost: bool,
-    /// Set where it is dropped without having been left: by what unwinds.
-    panicked: &'s Cell<bool>,
+    /// What is told where it is dropped without having been left: by what unwinds.
+    panicked: Option<&'s Cell<bool>>,
 }
 
 impl<'s> Entered<'s> {
     /// Not yet.
     #[inline]
-    pub(super) fn outside(place: &'s mut Option<Box<Inside>>, panicked: &'s Cell<bool>) -> Self {
-        Self { attached: None, place, is_innermost: false, panicked }
+    pub(super) fn outside(
+        place: &'s mut Option<Box<Inside>>,
+        panicked: Option<&'s Cell<bool>>,
+    ) -> Self {
+        Self {
+            attached: None,
+            place,
+            #[cfg(feature = "tracing")]
+            is_in_tracing: false,
+            is_innermost: false,
+            panicked,
+        }
     }
 
     /// Enters `tracing`'s span, attaches what is to be attached, and moves the rest to the thread.
     pub(super) fn enter(&mut self) {
-        let Some(inside) = self.place.as_deref_mut() else { return };
         #[cfg(feature = "tracing")]
-        match inside.undecided.take() {
-            None => inside.enter_tracing(),
-            Some(undecided) => inside.enter_tracing_and_decide(undecided),
-        }
+        self.enter_tracing();
+        let Some(inside) = self.place else { return };
         if let Some(context) = inside.to_be_attached() {
             let attached = Attached::note(context);
             self.attached = Some(context.clone().attach());
@@ -238,37 +263,44 @@ impl<'s> Entered<'s> {
         replace_innermost(self.place.take());
         self.is_innermost = true;
     }
-}
 
-impl Entered<'_> {
-    /// Leaves the span, and gives back what was moved.
-    pub(super) fn leave(&mut self) {
-        self.attached = None;
-        if self.is_innermost {
-            *self.place = replace_innermost(None);
-        }
+    #[cfg(feature = "tracing")]
+    fn enter_tracing(&mut self) {
         let Some(inside) = self.place else { return };
-        if self.is_innermost {
-            replace_innermost(inside.around.take());
+        if let Some(undecided) = inside.undecided.take() {
+            return self.enter_tracing_and_decide(undecided);
         }
-        #[cfg(feature = "tracing")]
-        inside.tracing.with_subscriber(|(id, subscriber)| subscriber.exit(id));
-    }
-}
-
-#[cfg(feature = "tracing")]
-impl Inside {
-    fn enter_tracing(&self) {
-        self.tracing.with_subscriber(|(id, subscriber)| subscriber.enter(id));
+        inside.tracing.with_subscriber(|(id, subscriber)| subscriber.enter(id));
+        self.is_in_tracing = true;
     }
 
     /// Finds out what there is to be attached, where that shows only when it is entered.
+    #[cfg(feature = "tracing")]
     #[cold]
     fn enter_tracing_and_decide(&mut self, undecided: Undecided) {
         let before = current_span_context();
-        self.enter_tracing();
-        let way = undecided.decide(self, &before);
-        ways::note(way, self.own.as_ref());
+        let Some(inside) = self.place else { return };
+        inside.tracing.with_subscriber(|(id, subscriber)| subscriber.enter(id));
+        self.is_in_tracing = true;
+        let way = undecided.decide(inside, &before);
+        ways::note(way, inside.own.as_ref());
+    }
+
+    /// Leaves the span, and gives back what was moved: once, also where a part of that unwinds.
+    pub(super) fn leave(&mut self) {
+        self.attached = None;
+        if mem::take(&mut self.is_innermost) {
+            *self.place = replace_innermost(None);
+            if let Some(inside) = self.place {
+                replace_innermost(inside.around.take());
+            }
+        }
+        #[cfg(feature = "tracing")]
+        if mem::take(&mut self.is_in_tracing) {
+            if let Some(inside) = self.place {
+                inside.tracing.with_subscriber(|(id, subscriber)| subscriber.exit(id));
+            }
+        }
     }
 }
 
@@ -276,7 +308,9 @@ impl Inside {
 impl Drop for Entered<'_> {
     #[cold]
     fn drop(&mut self) {
-        self.panicked.set(true);
+        if let Some(panicked) = self.panicked {
+            panicked.set(true);
+        }
         self.leave();
     }
 }

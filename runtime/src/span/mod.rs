@@ -44,9 +44,9 @@ use crate::outcome::Outcome;
 
 /// A span that is decided on and not yet made.
 pub(crate) struct Draft<'a> {
+    #[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "read by the bridge alone"))]
     pub(crate) site: Site,
-    /// Whether the user wants a span here.
-    pub(crate) enabled: bool,
+    pub(crate) maker: Maker,
     #[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "an event of `tracing`"))]
     pub(crate) failure_event: bool,
     pub(crate) description: Description,
@@ -105,14 +105,9 @@ pub(crate) enum Lineage {
 }
 
 impl Draft<'_> {
-    /// Makes the span, unless it is switched off or telemetry is suppressed here.
-    pub(crate) fn start(self) -> ActiveSpan {
-        let maker = Maker::of(&self.site, self.enabled);
-        self.start_by(maker)
-    }
-
-    /// The same where it is known already who makes it.
-    pub(crate) fn start_by(mut self, maker: Maker) -> ActiveSpan {
+    /// Makes the span, if there is somebody to make it.
+    pub(crate) fn start(mut self) -> ActiveSpan {
+        let maker = self.maker;
         if let Maker::Nobody(Way::Suppressed) = maker {
             ways::note(Way::Suppressed, None);
             return ActiveSpan::passing_through(None);
@@ -123,14 +118,15 @@ impl Draft<'_> {
         {
             inside.measured = self.measured.take();
         }
+        // Also where the span is filtered out: a failure has a level of its own.
+        #[cfg(feature = "tracing")]
+        if self.failure_event && maker != Maker::Nobody(Way::SwitchedOff) {
+            inside.tells_failure = Some(self.site.failure());
+        }
         if let Maker::Nobody(way) = maker {
             ways::note(way, None);
             inside.attach = Attach::Other(self.parent);
             return ActiveSpan::of(inside);
-        }
-        #[cfg(feature = "tracing")]
-        if self.failure_event {
-            inside.tells_failure = Some(self.site.failure());
         }
         // A key that is set twice is exported twice: where a user's field has the name of one of
         // ours, the user's alone is set.
@@ -143,8 +139,8 @@ impl Draft<'_> {
         match maker {
             #[cfg(feature = "tracing")]
             Maker::Tracing => {
-                let place = bridge::Place { site: self.site, lineage: self.lineage };
-                bridge::start(place, self.parent, self.description, fields, &mut inside);
+                let Self { site, lineage, parent, description, .. } = self;
+                bridge::start(site, lineage, parent, description, fields, &mut inside);
             }
             _ => {
                 self.description.attributes.extend(attributes_of(fields));
@@ -179,7 +175,7 @@ impl Maker {
         not(feature = "tracing"),
         expect(unused_variables, reason = "read by the bridge alone")
     )]
-    pub(crate) fn of(site: &Site, is_wanted: bool) -> Self {
+    pub(crate) fn of(site: Site, is_wanted: bool) -> Self {
         if Context::is_current_telemetry_suppressed() {
             return Self::Nobody(Way::Suppressed);
         }
@@ -260,7 +256,7 @@ impl ActiveSpan {
 
     /// Runs a function inside the span and gives back what it returns.
     pub fn run_sync<R>(&mut self, body: impl FnOnce() -> R) -> R {
-        self.enter_with(body)
+        self.run_inside(body)
     }
 
     /// Adds what was not known when the span started. Samplers don't see these links.
@@ -285,15 +281,15 @@ impl ActiveSpan {
         self.end(outcome);
     }
 
-    /// Notes whether what runs inside unwinds. Asking the thread whether it is panicking would be wrong: a
-    /// future may be dropped by code that unwinds for a reason of its own.
-    fn enter_with<R>(&mut self, inside: impl FnOnce() -> R) -> R {
-        let mut entered = Entered::outside(&mut self.inside, &self.panicked);
-        entered.enter();
-        let result = inside();
-        entered.leave();
-        mem::forget(entered);
-        result
+    /// Runs the user's code, and notes whether it unwinds. Asking the thread whether it is panicking would
+    /// be wrong: a future may be dropped by code that unwinds for a reason of its own.
+    fn run_inside<R>(&mut self, run: impl FnOnce() -> R) -> R {
+        enter_with(&mut self.inside, Some(&self.panicked), run)
+    }
+
+    /// Does something else inside the span.
+    fn do_inside<R>(&mut self, action: impl FnOnce() -> R) -> R {
+        enter_with(&mut self.inside, None, action)
     }
 
     fn own(&self) -> Option<&Context> {
@@ -322,7 +318,7 @@ impl ActiveSpan {
     fn decide(&mut self) {
         #[cfg(feature = "tracing")]
         if self.inside.as_ref().is_some_and(|inside| inside.undecided.is_some()) {
-            self.enter_with(|| ());
+            self.do_inside(|| ());
         }
     }
 
@@ -336,7 +332,7 @@ impl ActiveSpan {
             let callsite = self.inside.as_ref().and_then(|inside| inside.tells_failure);
             if let Some(callsite) = callsite {
                 // Inside the span, whose status comes after it: a bridge sets one of its own.
-                self.enter_with(|| failure::tell(failure, callsite));
+                self.do_inside(|| failure::tell(failure, callsite));
             }
         }
         let Some(mut inside) = self.inside.take() else { return };
@@ -354,6 +350,19 @@ impl ActiveSpan {
         }
         inside.retire();
     }
+}
+
+fn enter_with<R>(
+    place: &mut Option<Box<Inside>>,
+    panicked: Option<&Cell<bool>>,
+    inside: impl FnOnce() -> R,
+) -> R {
+    let mut entered = Entered::outside(place, panicked);
+    entered.enter();
+    let result = inside();
+    entered.leave();
+    mem::forget(entered);
+    result
 }
 
 impl Drop for ActiveSpan {

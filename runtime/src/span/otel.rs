@@ -1,7 +1,7 @@
 //! The span made with OpenTelemetry's own API: where no bridge listens to `tracing`.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{LazyLock, OnceLock};
 
 use opentelemetry::trace::{
@@ -52,7 +52,7 @@ where
 ///
 /// ```
 /// fn set_up_telemetry() -> Result<(), Box<dyn std::error::Error>> {
-///     let provider = opentelemetry::trace::noop::NoopTracerProvider::new();
+///     let provider = opentelemetry_sdk::trace::SdkTracerProvider::builder().build();
 ///     throughline::use_provider(provider)?;
 ///     Ok(())
 /// }
@@ -63,7 +63,7 @@ pub struct ProviderInUse(());
 
 impl fmt::Display for ProviderInUse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("throughline uses another provider already, which stays")
+        f.write_str("a provider is in use already, and stays")
     }
 }
 
@@ -74,6 +74,9 @@ static IN_USE: OnceLock<Box<dyn MakeSpan + Send + Sync>> = OnceLock::new();
 /// A tracer of whichever type.
 trait MakeSpan {
     fn make(&self, description: &mut Description, parent: Context, inside: &mut Inside) -> Way;
+
+    /// Whether it makes any, as far as it can be told without making one.
+    fn makes_spans(&self) -> bool;
 }
 
 impl<T> MakeSpan for T
@@ -81,13 +84,24 @@ where
     T: Tracer<Span: Send + Sync + 'static>,
 {
     fn make(&self, description: &mut Description, parent: Context, inside: &mut Inside) -> Way {
-        place(self.build_with_context(description.take_builder(), &parent), parent, inside)
+        let span = self.build_with_context(description.take_builder(), &parent);
+        made_or_passed_on(span, parent, inside)
+    }
+
+    fn makes_spans(&self) -> bool {
+        static PARENT: LazyLock<SuppressedParent> = LazyLock::new(SuppressedParent::new);
+        let builder = SpanBuilder::from_name("throughline probe");
+        let span = self.build_with_context(builder, &PARENT.context);
+        !PARENT.is_handed_on(span.span_context())
     }
 }
 
-/// Whether the global tracer made a span when last asked: then the next one is described without asking
-/// first. It only saves work: what is made shows each time.
-static LAST_WAS_MADE: AtomicBool = AtomicBool::new(false);
+/// What the global tracer is known to do. Only where it made none when first asked to does it pay to ask,
+/// before a span is described, whether there is a provider by now.
+static GLOBAL: AtomicU8 = AtomicU8::new(NOT_ASKED);
+const NOT_ASKED: u8 = 0;
+const MADE_NONE: u8 = 1;
+const MADE_ONE: u8 = 2;
 
 /// Who makes a span where `tracing` does not.
 pub(super) fn maker() -> Maker {
@@ -95,11 +109,10 @@ pub(super) fn maker() -> Maker {
     if capture::tracer().is_some() {
         return Maker::Api;
     }
-    if LAST_WAS_MADE.load(Ordering::Relaxed) || a_provider_is_installed() {
-        Maker::Api
-    } else {
-        Maker::Nobody(Way::WithoutProvider)
-    }
+    let may_make_one = GLOBAL.load(Ordering::Relaxed) != MADE_NONE
+        || a_provider_is_in_use()
+        || global::tracer_with_scope(semconv::scope()).makes_spans();
+    if may_make_one { Maker::Api } else { Maker::Nobody(Way::WithoutProvider) }
 }
 
 /// Makes a span, or lets its parent pass through.
@@ -112,17 +125,17 @@ pub(super) fn make(description: &mut Description, parent: Context, inside: &mut 
         return tracer.make(description, parent, inside);
     }
     let way = global::tracer_with_scope(semconv::scope()).make(description, parent, inside);
-    let is_made = way == Way::Api;
-    // Written only where it changes: else threads would wait for one another.
-    if LAST_WAS_MADE.load(Ordering::Relaxed) != is_made {
-        LAST_WAS_MADE.store(is_made, Ordering::Relaxed);
+    // One that has made a span may decline another, and is asked for each.
+    let known = if way == Way::Api { MADE_ONE } else { MADE_NONE };
+    if GLOBAL.load(Ordering::Relaxed) < known {
+        GLOBAL.fetch_max(known, Ordering::Relaxed);
     }
     way
 }
 
 /// A tracer that does nothing answers with the parent's span or with none: then there is no span
 /// and the context passes through.
-fn place<S>(span: S, parent: Context, inside: &mut Inside) -> Way
+fn made_or_passed_on<S>(span: S, parent: Context, inside: &mut Inside) -> Way
 where
     S: Span + Send + Sync + 'static,
 {
@@ -147,16 +160,12 @@ pub(crate) fn a_provider_is_in_use() -> bool {
     IN_USE.get().is_some()
 }
 
-/// Whether a provider is installed that makes spans, as far as it can be told without making one.
+/// Whether that, or the global one, makes spans, as far as it can be told without making one.
 pub(crate) fn a_provider_is_installed() -> bool {
-    static PARENT: LazyLock<SuppressedParent> = LazyLock::new(SuppressedParent::new);
-    if a_provider_is_in_use() {
-        return true;
+    match IN_USE.get() {
+        Some(tracer) => tracer.makes_spans(),
+        None => global::tracer_with_scope(semconv::scope()).makes_spans(),
     }
-    let tracer = global::tracer_with_scope(semconv::scope());
-    let builder = SpanBuilder::from_name("throughline probe");
-    let span = tracer.build_with_context(builder, &PARENT.context);
-    !PARENT.is_handed_on(span.span_context())
 }
 
 /// A parent that tells tracers apart and exports nothing, for telemetry is suppressed under it: the

@@ -81,6 +81,8 @@ pub(super) fn note(way: Way, made: Option<&Context>) {
     }
 }
 
+const _: () = assert!(tally::OF_WAYS + 2 * Way::ALL.len() <= tally::OF_CONTEXTS);
+
 /// By way, and whether the span was sampled.
 fn counter(way: Way, sampled: bool) -> Counter {
     Counter(tally::OF_WAYS + 2 * way as usize + usize::from(sampled))

@@ -17,8 +17,8 @@ use crate::outcome::{IntoOutcome, Outcome};
 use crate::relation::{Caller, Relation, Sending, TaskPlacement};
 use crate::semconv::key;
 use crate::span::{
-    ActiveSpan, Description, Draft, FieldValue, Lineage, Plain, Running, Site, current_context,
-    without_its_span,
+    ActiveSpan, Description, Draft, FieldValue, Lineage, Maker, Plain, Running, Site,
+    current_context, without_its_span,
 };
 
 /// Begins a task's span without a macro, and takes note of what is active here: the task's caller.
@@ -216,7 +216,7 @@ impl Task {
             .extend(placement.reason.map(|why| KeyValue::new(key::RELATION_REASON, why.as_str())));
         Draft {
             site: self.site,
-            enabled: self.enabled,
+            maker: Maker::of(self.site, self.enabled),
             failure_event: self.failure_event,
             parent: parent(placement, caller),
             description: Description {
