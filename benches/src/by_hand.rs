@@ -1,11 +1,14 @@
 //! What a user would write by hand, as the documentation of each library shows it.
 
+use std::sync::OnceLock;
+
 use fastrace::future::FutureExt as _;
 use fastrace::prelude::{Span, SpanContext};
 use opentelemetry::propagation::TextMapPropagator as _;
-use opentelemetry::trace::{FutureExt as _, Link, SpanKind, TraceContextExt as _, Tracer as _};
+use opentelemetry::trace::{FutureExt as _, Link, SpanKind, TraceContextExt as _, Tracer};
 use opentelemetry::{Context, KeyValue, global};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
+use opentelemetry_sdk::trace::SdkTracer;
 use tracing::Instrument as _;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
@@ -23,34 +26,69 @@ fn attributes(relation: &'static str) -> Vec<KeyValue> {
 
 /// OpenTelemetry's API: extract, build the span with kind, attributes and a link, attach it, end it.
 pub async fn api_link(message: &Message, awaits: usize) -> usize {
+    link_by(&global::tracer("bench"), message, awaits).await
+}
+
+/// The same, as a child of the sender's span, which the conventions want linked as well.
+pub async fn api_continue(message: &Message, awaits: usize) -> usize {
+    continue_by(&global::tracer("bench"), message, awaits).await
+}
+
+/// The SDK's own tracer, for who keeps it: then nothing is looked up and little is boxed.
+pub static KEPT: OnceLock<SdkTracer> = OnceLock::new();
+
+fn kept() -> &'static SdkTracer {
+    KEPT.get().expect("the set-up has kept it")
+}
+
+/// By a tracer that was kept.
+pub async fn kept_link(message: &Message, awaits: usize) -> usize {
+    link_by(kept(), message, awaits).await
+}
+
+/// The same, as a child of the sender's span.
+pub async fn kept_continue(message: &Message, awaits: usize) -> usize {
+    continue_by(kept(), message, awaits).await
+}
+
+async fn link_by<T>(tracer: &T, message: &Message, awaits: usize) -> usize
+where
+    T: Tracer<Span: Send + Sync + 'static>,
+{
     let sender = TraceContextPropagator::new().extract_with_context(&Context::new(), message);
-    let tracer = global::tracer("bench");
     let span = tracer
         .span_builder("handler")
         .with_kind(SpanKind::Consumer)
         .with_attributes(attributes("link"))
-        .with_links(vec![Link::with_context(sender.span().span_context().clone())])
-        .start_with_context(&tracer, &Context::new());
+        .with_links(links_to(&sender))
+        .start_with_context(tracer, &Context::new());
     let context = Context::new().with_span(span);
     let result = body(message, awaits).with_context(context.clone()).await;
     context.span().end();
     result
 }
 
-/// The same, as a child of the sender's span, which the conventions want linked as well.
-pub async fn api_continue(message: &Message, awaits: usize) -> usize {
+async fn continue_by<T>(tracer: &T, message: &Message, awaits: usize) -> usize
+where
+    T: Tracer<Span: Send + Sync + 'static>,
+{
     let sender = TraceContextPropagator::new().extract_with_context(&Context::new(), message);
-    let tracer = global::tracer("bench");
     let span = tracer
         .span_builder("handler")
         .with_kind(SpanKind::Consumer)
         .with_attributes(attributes("continue"))
-        .with_links(vec![Link::with_context(sender.span().span_context().clone())])
-        .start_with_context(&tracer, &sender);
+        .with_links(links_to(&sender))
+        .start_with_context(tracer, &sender);
     let context = sender.with_span(span);
     let result = body(message, awaits).with_context(context.clone()).await;
     context.span().end();
     result
+}
+
+/// A message without a context has no sender to link to.
+fn links_to(sender: &Context) -> Vec<Link> {
+    let sender = sender.span().span_context().clone();
+    if sender.is_valid() { vec![Link::with_context(sender)] } else { Vec::new() }
 }
 
 /// A batch: a link to every sender, of which the SDK keeps 128.

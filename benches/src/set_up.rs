@@ -12,6 +12,8 @@ use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider, Span, SpanData, SpanProcessor};
 use tracing_subscriber::layer::SubscriberExt as _;
 
+use crate::by_hand;
+
 /// What stands around the handler. It is the program's for good, so each has a process of its own.
 pub struct SetUp {
     pub name: &'static str,
@@ -21,6 +23,8 @@ pub struct SetUp {
     pub through_tracing: bool,
     /// Whether fastrace is compared as well, which needs nothing of OpenTelemetry's.
     pub has_fastrace: bool,
+    /// Whether the provider is handed over once.
+    pub hands_over: bool,
     install: fn(),
 }
 
@@ -30,8 +34,8 @@ impl SetUp {
         Self::new("nothing", true, || {}),
         Self::new("alone", true, || drop(install(true))).beside_fastrace(),
         Self::new("alone-unsampled", false, || drop(install(false))).beside_fastrace(),
-        Self::new("handed-over", true, || hand_over(install(true))),
-        Self::new("handed-over-unsampled", false, || hand_over(install(false))),
+        Self::new("handed-over", true, || hand_over(install(true))).handing_over(),
+        Self::new("handed-over-unsampled", false, || hand_over(install(false))).handing_over(),
         Self::new("stock", true, || {
             install(true);
             install_the_stock_propagator();
@@ -41,11 +45,22 @@ impl SetUp {
     ];
 
     const fn new(name: &'static str, sampled: bool, install: fn()) -> Self {
-        Self { name, sampled, through_tracing: false, has_fastrace: false, install }
+        Self {
+            name,
+            sampled,
+            through_tracing: false,
+            has_fastrace: false,
+            hands_over: false,
+            install,
+        }
     }
 
     const fn through_tracing(self) -> Self {
         Self { through_tracing: true, ..self }
+    }
+
+    const fn handing_over(self) -> Self {
+        Self { hands_over: true, ..self }
     }
 
     const fn beside_fastrace(self) -> Self {
@@ -86,8 +101,9 @@ fn install(sampled: bool) -> SdkTracerProvider {
     provider
 }
 
-/// The provider that throughline need not look up, then. What is written by hand asks for the global one.
+/// The provider that throughline need not look up, then, as who writes by hand may keep a tracer.
 fn hand_over(provider: SdkTracerProvider) {
+    by_hand::KEPT.set(provider.tracer("bench")).expect("it is the first");
     throughline::use_provider(provider).expect("it is the first");
 }
 

@@ -30,6 +30,7 @@ struct LeftBehind {
 }
 
 pub const BY_HAND: &str = "by hand";
+pub const BY_HAND_WITH_A_TRACER: &str = "by hand, tracer kept";
 pub const THROUGHLINE: &str = "throughline";
 pub const FASTRACE: &str = "fastrace";
 pub const FASTRACE_COLLECTING: &str = "fastrace, collecting";
@@ -73,6 +74,10 @@ fn link<'a>(set_up: &SetUp, message: &'a Message, awaits: usize) -> Row<'a> {
         Way::new(THROUGHLINE, move || block_on(compared::link(message, awaits))),
     ];
     ways.extend(without_context(set_up, message, awaits));
+    if set_up.hands_over {
+        let kept = move || block_on(by_hand::kept_link(message, awaits));
+        ways.push(Way::new(BY_HAND_WITH_A_TRACER, kept));
+    }
     if set_up.has_fastrace {
         let link = move || block_on(by_hand::fastrace_link(message, awaits));
         ways.extend(Way::of_fastrace(awaits, link));
@@ -89,6 +94,10 @@ fn continued<'a>(set_up: &SetUp, message: &'a Message, awaits: usize) -> Row<'a>
     if !set_up.through_tracing {
         let pass_through = move || block_on(by_hand::pass_through(message, awaits));
         ways.push(Way::new("pass-through", pass_through));
+    }
+    if set_up.hands_over {
+        let kept = move || block_on(by_hand::kept_continue(message, awaits));
+        ways.push(Way::new(BY_HAND_WITH_A_TRACER, kept));
     }
     if set_up.has_fastrace {
         let child = move || block_on(by_hand::fastrace_continue(message, awaits));

@@ -24,12 +24,12 @@ const ALONE: Counts = [
     (LINK, 7, 11),
     (LINK_AWAITING, 7, 11),
     (CONTINUE, 8, 11),
-    (NO_CONTEXT, 6, 8),
+    (NO_CONTEXT, 6, 7),
     (BATCH, 12, 520),
 ];
 
 const HANDED_OVER: Counts =
-    [(LINK, 4, 11), (LINK_AWAITING, 4, 11), (CONTINUE, 5, 11), (NO_CONTEXT, 3, 8), (BATCH, 9, 520)];
+    [(LINK, 4, 11), (LINK_AWAITING, 4, 11), (CONTINUE, 5, 11), (NO_CONTEXT, 3, 7), (BATCH, 9, 520)];
 
 const LAYER: Counts = [
     (LINK, 9, 15),
@@ -46,7 +46,7 @@ const WRITTEN_DOWN: [(&str, Counts); 8] = [
             (LINK, 1, 9),
             (LINK_AWAITING, 1, 9),
             (CONTINUE, 2, 9),
-            (NO_CONTEXT, 1, 6),
+            (NO_CONTEXT, 1, 5),
             (BATCH, 6, 518),
         ],
     ),
@@ -60,7 +60,7 @@ const WRITTEN_DOWN: [(&str, Counts); 8] = [
             (LINK, 10, 11),
             (LINK_AWAITING, 10, 11),
             (CONTINUE, 10, 11),
-            (NO_CONTEXT, 7, 8),
+            (NO_CONTEXT, 7, 7),
             (BATCH, 396, 520),
         ],
     ),
