@@ -233,6 +233,24 @@ fn through_a_bridge_the_event_stands_on_the_span_too() {
     assert!(traces.span("process orders").events().is_empty());
 }
 
+/// A log of errors alone wants no spans, and all the same to know of failures.
+#[test]
+fn a_failure_is_told_where_a_filter_keeps_the_span_out() {
+    for bridged in [true, false] {
+        let log = Log::default();
+        let capture = Capture::new().with_subscriber(|tracer| {
+            let layer = bridged.then(|| tracing_opentelemetry::layer().with_tracer(tracer));
+            let formatter = tracing_subscriber::fmt::layer().with_writer(log.clone());
+            let errors = tracing_subscriber::filter::LevelFilter::ERROR;
+            tracing_subscriber::registry().with(errors).with(layer).with(formatter)
+        });
+        capture.run_sync(|| drop(by_default(&from(SENDER))));
+        let lines = log.lines();
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        assert!(lines[0].contains("refused with 402"), "{lines:?}");
+    }
+}
+
 #[test]
 fn the_event_of_a_handler_and_that_of_a_producer_have_their_own_names() {
     #[derive(Clone, Default)]

@@ -123,14 +123,15 @@ impl Draft<'_> {
         {
             inside.measured = self.measured.take();
         }
+        // Also where a filter keeps the span out, or nobody records it: a log may want to know of failures.
+        #[cfg(feature = "tracing")]
+        if self.failure_event && maker != Maker::Nobody(Way::SwitchedOff) {
+            inside.tells_failure = Some(self.site.failure());
+        }
         if let Maker::Nobody(way) = maker {
             ways::note(way, None);
             inside.attach = Attach::Other(self.parent);
             return ActiveSpan::of(inside);
-        }
-        #[cfg(feature = "tracing")]
-        if self.failure_event {
-            inside.tells_failure = Some(self.site.failure());
         }
         // A key that is set twice is exported twice: where a user's field has the name of one of
         // ours, the user's alone is set.
