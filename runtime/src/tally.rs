@@ -103,4 +103,28 @@ mod tests {
         counter.add(4);
         assert_eq!(counter.sum(), 40);
     }
+
+    #[test]
+    fn what_is_added_while_a_thread_ends_is_counted_too() {
+        struct AddsAtTheEnd(Counter);
+        impl Drop for AddsAtTheEnd {
+            fn drop(&mut self) {
+                self.0.add(1);
+            }
+        }
+        // Of no use to anybody else.
+        const COUNTER: Counter = Counter(COUNTERS - 2);
+        const { assert!(COUNTERS - 2 > super::OF_CONTEXTS) };
+        thread_local! {
+            // One of them is dropped after the thread's own counters, in whichever order that is done.
+            static EARLY: AddsAtTheEnd = const { AddsAtTheEnd(COUNTER) };
+            static LATE: AddsAtTheEnd = const { AddsAtTheEnd(COUNTER) };
+        }
+        let ended = thread::spawn(|| {
+            EARLY.with(|_| COUNTER.add(1));
+            LATE.with(|_| ());
+        });
+        ended.join().expect("it ends");
+        assert_eq!(COUNTER.sum(), 3);
+    }
 }
