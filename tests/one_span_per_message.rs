@@ -183,9 +183,9 @@ fn where_somebody_else_has_made_the_span_nothing_of_an_earlier_one_is_left() {
 
     in_both_worlds(|capture| {
         capture.run_sync(|| {
-            assert_eq!(passing_through(&from(OTHER_SENDER)).as_deref(), Some(OTHER_SENDER));
             in_span("the framework's", || {
                 let around = current();
+                assert_eq!(passing_through(&from(OTHER_SENDER)).as_deref(), Some(OTHER_SENDER));
                 let mut here = throughline::handled_by_current_span(&from(SENDER));
                 assert_eq!(here.run_sync(current), around);
                 here.finish(Outcome::ok());

@@ -384,7 +384,7 @@ fn a_context_that_is_attached_inside_a_tracing_span_is_nearer() {
         let attached_in_a_span = || {
             let _outer = tracing::info_span!("outer").entered();
             let sent = TraceContext::read_from(&[("traceparent", sender)].as_slice());
-            let span = sent_span(&sent);
+            let span = span_context_of(&sent);
             let _attached =
                 opentelemetry::Context::current().with_remote_span_context(span).attach();
             assert_eq!(TraceContext::current().traceparent().as_deref(), Some(sender));
@@ -398,7 +398,7 @@ fn a_context_that_is_attached_inside_a_tracing_span_is_nearer() {
     }
 }
 
-fn sent_span(sent: &TraceContext) -> opentelemetry::trace::SpanContext {
+fn span_context_of(sent: &TraceContext) -> opentelemetry::trace::SpanContext {
     let text = sent.traceparent().expect("it names a span");
     opentelemetry::trace::SpanContext::new(
         opentelemetry::trace::TraceId::from_hex(&text[3..35]).expect("an id"),
@@ -419,9 +419,10 @@ fn baggage_that_is_attached_stays_in_force_under_a_tracing_span_without_context_
     });
     let mut seen = std::collections::BTreeMap::<String, String>::new();
     let traces = capture.run_sync(|| {
+        let _outer = tracing::info_span!("outer").entered();
         let tenant = [opentelemetry::KeyValue::new("tenant", "acme")];
         let _attached = opentelemetry::Context::current_with_baggage(tenant).attach();
-        tracing::info_span!("outer").in_scope(|| TraceContext::current().write_to(&mut seen));
+        TraceContext::current().write_to(&mut seen);
     });
     assert_eq!(seen.get("baggage").map(String::as_str), Some("tenant=acme"));
     assert_eq!(seen.get("traceparent").cloned(), Some(traceparent_of(traces.span("outer"))));

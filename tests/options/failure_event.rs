@@ -321,6 +321,20 @@ fn the_words_that_were_asked_for_go_before_those_of_the_error_in_the_log_alone()
 }
 
 #[test]
+fn a_handler_within_a_handler_of_the_same_message_is_silent_as_well_if_it_is_to_be() {
+    #[async_consumer(link, err = off)]
+    fn around(message: &Headers) -> Result<(), Refused> {
+        silent(message)
+    }
+
+    with_a_log(|capture| {
+        let (traces, lines) = capture(&mut || drop(around(&from(SENDER))));
+        assert_eq!(lines, [""; 0]);
+        traces.span("silent").is_kind("internal").is_error_with("refused with 1");
+    });
+}
+
+#[test]
 fn a_handler_that_is_switched_off_tells_no_failure() {
     #[async_consumer(link, enabled = false)]
     fn switched_off(message: &Headers) -> Result<(), String> {

@@ -3,7 +3,6 @@
 use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState};
 
 use super::*;
-use crate::carrier::Facts;
 
 fn span(id: u64) -> SpanContext {
     let flags = TraceFlags::SAMPLED;
