@@ -371,3 +371,36 @@ fn a_task_that_waited_too_long_or_too_often_is_linked_as_well() {
             .has_attribute("throughline.relation.reason", "age");
     });
 }
+
+#[test]
+fn whitespace_around_what_the_sender_notes_is_none_of_it() {
+    #[async_consumer(continue)]
+    fn noted(message: &Headers) {
+        let _ = message;
+    }
+    let noted_with = |name, value| noted(&headers(&[("traceparent", SENDER), (name, value)]));
+
+    in_both_worlds(|capture| {
+        let traces = capture.run_sync(|| noted_with("throughline-break", " 1 "));
+        traces.span("noted").is_root().has_attribute("throughline.relation.reason", "sender");
+    });
+    in_both_worlds(|capture| {
+        let traces = capture.run_sync(|| noted_with("throughline-break", "0"));
+        traces.span("noted").continues(SENDER);
+    });
+    in_both_worlds(|capture| {
+        let traces = capture.run_sync(|| noted_with("throughline-sent", " 1700000000000 "));
+        assert!(age(&traces, "noted") > 0.0);
+    });
+}
+
+#[test]
+fn what_the_protocol_tells_of_the_time_goes_before_what_the_sender_notes() {
+    in_both_worlds(|capture| {
+        let mut message = Record::sent_ago(MINUTE);
+        message.headers.push(("throughline-sent".to_owned(), "1700000000000".to_owned()));
+        let traces = capture.run_sync(|| soon(&message));
+        traces.span("soon").continues(SENDER);
+        assert!((60.0..90.0).contains(&age(&traces, "soon")), "{traces}");
+    });
+}

@@ -515,6 +515,35 @@ fn what_is_switched_off_or_suppressed_is_counted() {
         says("spans: 0 made, 0 of them sampled; 1 switched off; 1 suppressed\n");
         says("the last: 1 suppressed, before that 1 switched off\n");
         faults_are(&[]);
+
+        // What is read before it is handled is counted when it is.
+        let read = throughline::consume("later").read(&[from(SENDER), Headers::new()][..]);
+        says("messages: 2 with a context, 0 without, ");
+        read.start().finish(Outcome::ok());
+        says("messages: 3 with a context, 1 without, ");
+        says("spans: 1 made, 1 of them sampled; 1 by OpenTelemetry's API; 1 switched off; ");
+    });
+}
+
+#[test]
+fn a_message_without_a_context_is_no_fault_of_a_propagator_that_carries_them() {
+    alone("a_message_without_a_context_is_no_fault_of_a_propagator_that_carries_them", || {
+        let (provider, _) = provider();
+        let log = use_subscriber(Registry::default().with(layer(&provider)));
+        global::set_text_map_propagator(throughline::propagation::W3c::new());
+        linked(&Headers::new());
+        assert_eq!(log.told_once().name, "throughline.context.missing");
+    });
+}
+
+/// It is enough for throughline's own spans.
+#[test]
+fn a_provider_that_is_handed_over_makes_spans_where_no_global_one_is_installed() {
+    alone("a_provider_that_is_handed_over_makes_spans_where_no_global_one_is_installed", || {
+        throughline::use_provider(provider().0).expect("it is the first");
+        linked(&from(SENDER));
+        says("spans: 1 made, 1 of them sampled; 1 by OpenTelemetry's API\n");
+        faults_are(&[]);
     });
 }
 

@@ -421,3 +421,178 @@ fn a_batch_tells_what_its_messages_do_not() {
             .has_no_attribute("messaging.system");
     });
 }
+
+/// One of two messages of one sender, and a third of another.
+fn batch_of(tell: [for<'m> fn(&mut Facts<'m>); 3]) -> [Telling; 3] {
+    let [first, second, third] = tell.map(telling);
+    [first, second, Telling { headers: from(OTHER_SENDER), ..third }]
+}
+
+#[test]
+fn messages_that_say_nothing_do_not_agree_with_those_that_do() {
+    fn silent(_: &mut Facts<'_>) {}
+    fn first(facts: &mut Facts<'_>) {
+        facts.partition("1").attribute("vendor.rank", 1);
+    }
+    const KEYS: [&str; 2] = ["messaging.destination.partition.id", "vendor.rank"];
+
+    in_both_worlds(|capture| {
+        let traces = capture.run_sync(|| {
+            let handle = |name, batch: &[Telling]| {
+                throughline::consume(name).run_sync(batch, || ());
+            };
+            handle("silent at first", &batch_of([silent, first, first]));
+            handle("silent at last", &batch_of([first, silent, first]));
+            handle("silent elsewhere", &batch_of([first, first, silent]));
+            handle("all silent", &batch_of([silent, silent, silent]));
+        });
+        for key in KEYS {
+            for name in ["silent at first", "silent at last", "silent elsewhere", "all silent"] {
+                traces.span(name).has_links(2).has_no_attribute(key);
+            }
+        }
+        let links_with = |name: &str, key: &str| {
+            let span = traces.span(name);
+            let has =
+                |keys: &[opentelemetry::KeyValue]| keys.iter().any(|it| it.key.as_str() == key);
+            span.links().iter().map(|link| has(&link.attributes)).collect::<Vec<_>>()
+        };
+        for key in KEYS {
+            assert_eq!(links_with("silent at first", key), [false, true], "{key}");
+            assert_eq!(links_with("silent at last", key), [false, true], "{key}");
+            assert_eq!(links_with("silent elsewhere", key), [true, false], "{key}");
+            assert_eq!(links_with("all silent", key), [false, false], "{key}");
+        }
+    });
+}
+
+#[test]
+fn a_destination_that_varies_for_one_message_is_in_no_batchs_name() {
+    fn plain(facts: &mut Facts<'_>) {
+        facts.destination("orders.4711");
+    }
+    fn varying(facts: &mut Facts<'_>) {
+        facts.varying_destination("orders.4711");
+    }
+    fn varying_elsewhere(facts: &mut Facts<'_>) {
+        facts.varying_destination("orders.4711").partition("7");
+    }
+    for tell in [varying, varying_elsewhere] {
+        in_both_worlds(|capture| {
+            let traces = capture.run_sync(|| {
+                let batch = batch_of([plain, tell, plain]);
+                throughline::consume("handle").run_sync(&batch[..], || ());
+            });
+            traces.span("handle").has_attribute("messaging.destination.name", "orders.4711");
+        });
+    }
+    // Also of a message that is gone when its span starts, and where it is the user's own word.
+    in_both_worlds(|capture| {
+        let traces = capture.run_sync(|| {
+            let read = throughline::consume("later").read(&telling(varying));
+            read.start().finish(Outcome::ok());
+            throughline::consume("said").destination("orders").run_sync(&telling(varying), || ());
+        });
+        traces.span("later").has_attribute("messaging.destination.name", "orders.4711");
+        traces.span("process orders").has_attribute("messaging.destination.name", "orders");
+    });
+}
+
+#[test]
+fn each_thing_that_the_user_says_goes_before_the_messages_also_alone() {
+    type Say = fn(throughline::Consumer<'static>) -> throughline::Consumer<'static>;
+    const SAID: [(&str, Say); 6] = [
+        ("messaging.system", |it| it.system("said")),
+        ("messaging.destination.name", |it| it.destination("said")),
+        ("messaging.destination.template", |it| it.destination_template("said")),
+        ("messaging.consumer.group.name", |it| it.consumer_group("said")),
+        ("messaging.client.id", |it| it.client_id("said")),
+        ("server.address", |it| it.server("said")),
+    ];
+    for (key, say) in SAID {
+        in_both_worlds(|capture| {
+            let traces = capture.run_sync(|| {
+                let consume = say(throughline::consume("handle").link()).name("handle");
+                consume.run_sync(&telling(everything), || ());
+            });
+            traces.span("handle").has_attribute(key, "said");
+        });
+    }
+}
+
+/// What the user says is of all messages: then they differ in it no more.
+#[test]
+fn what_the_user_says_stands_on_no_link() {
+    in_both_worlds(|capture| {
+        let traces = capture.run_sync(|| {
+            let batch = batch_of([
+                |facts| _ = facts.destination("eu").partition("1"),
+                |facts| _ = facts.destination("eu").partition("1"),
+                |facts| _ = facts.destination("us").partition("2"),
+            ]);
+            throughline::consume("handle").destination("orders").run_sync(&batch[..], || ());
+        });
+        let span = traces.span("process orders");
+        span.has_attribute("messaging.destination.name", "orders");
+        let keys = span.links().iter().map(|link| {
+            let keys = link.attributes.iter().map(|it| it.key.as_str());
+            keys.filter(|key| key.starts_with("messaging.")).collect::<Vec<_>>()
+        });
+        assert!(
+            keys.clone().all(|keys| keys == ["messaging.destination.partition.id"]),
+            "{traces}"
+        );
+        assert_eq!(keys.count(), 2);
+    });
+}
+
+/// A batch whose destination varies, unless its messages know better, and that has a depth.
+struct Heap(Vec<Telling>);
+
+impl Batch for Heap {
+    fn each<'m>(&'m self, visit: &mut dyn FnMut(&'m dyn Message)) {
+        self.0.each(visit);
+    }
+
+    fn describe<'m>(&'m self, facts: &mut Facts<'m>) {
+        facts.varying_destination("heap.4711").attribute("heap.depth", 7);
+    }
+}
+
+#[test]
+fn what_a_batch_tells_is_neither_over_its_messages_nor_where_they_differ() {
+    fn heaped(depths: [for<'m> fn(&mut Facts<'m>); 3]) -> Heap {
+        Heap(batch_of(depths).into())
+    }
+    in_both_worlds(|capture| {
+        let traces = capture.run_sync(|| {
+            let handle = |name, heap: &Heap| throughline::consume(name).run_sync(heap, || ());
+            handle("silent", &heaped([|_| (), |_| (), |_| ()]));
+            let agreeing = |facts: &mut Facts<'_>| {
+                facts.destination("orders").attribute("heap.depth", 1);
+            };
+            handle("agreeing", &heaped([agreeing, agreeing, agreeing]));
+            handle(
+                "differing",
+                &heaped([
+                    |facts| _ = facts.attribute("heap.depth", 1),
+                    |facts| _ = facts.attribute("heap.depth", 1),
+                    |facts| _ = facts.attribute("heap.depth", 2),
+                ]),
+            );
+        });
+        traces
+            .span("silent")
+            .has_attribute("messaging.destination.name", "heap.4711")
+            .has_attribute("heap.depth", 7);
+        traces
+            .span("process orders")
+            .has_attribute("messaging.destination.name", "orders")
+            .has_attribute("heap.depth", 1); // once
+        traces
+            .span("differing")
+            .has_no_attribute("heap.depth")
+            .has_link_attribute(SENDER, "heap.depth", 1)
+            .has_link_attribute(OTHER_SENDER, "heap.depth", 2);
+    });
+}

@@ -496,6 +496,18 @@ fn how_long_messages_waited_and_when_they_were_handled() {
         assert_eq!((wait.count, handled.count), (2, 2));
         assert!((4.0..5.0).contains(&wait.seconds), "{}", wait.seconds);
     });
+    // Also where they are gone when the handling starts.
+    in_both_worlds(|capture| {
+        let (_, metrics) = measure(capture, || {
+            let batch = [Record::sent_ago(1), Record::sent_ago(3), Record::default()];
+            let read = throughline::consume("h").destination("late").read(&batch);
+            read.start().finish(Outcome::ok());
+        });
+        // Each message that tells when it was sent.
+        let (wait, handled) = (metrics.one(WAIT), metrics.one(HANDLED));
+        assert_eq!((wait.count, handled.count), (2, 2));
+        assert!((4.0..5.0).contains(&wait.seconds), "{}", wait.seconds);
+    });
 }
 
 const REGISTRY: &str = include_str!("../docs/registry/throughline.yaml");
@@ -667,6 +679,7 @@ fn nothing_is_measured_where_telemetry_is_suppressed() {
             let poll = throughline::receive("poll").destination("suppressed");
             let message = poll.run_sync(|| from(SENDER));
             throughline::consume("h").destination("suppressed").run_sync(&message, || ());
+            throughline::consume("h").enabled(false).run_sync(&message, || ());
             publish(&mut Headers::new()).expect("it is well");
         });
         assert!(traces.is_empty() && metrics.0.is_empty(), "{metrics:#?}");

@@ -8,6 +8,9 @@ use std::collections::HashMap;
 use opentelemetry::Context;
 use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
 use throughline::{TaskFn as _, TraceContext, async_consumer, async_producer, async_task};
+use throughline_tests::Log;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
 
 const SENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 const AMBIENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -141,4 +144,21 @@ fn requests_and_steps_of_a_process_that_has_one_are_no_trouble() {
     origin.link_current_span();
     origin.add_step("confirm e-mail");
     assert_eq!(TraceContext::current().traceparent().as_deref(), Some(AMBIENT));
+}
+
+#[async_consumer(link)]
+fn refuses(message: Headers) -> Result<(), String> {
+    if message.is_empty() { Ok(()) } else { Err("refused".to_owned()) }
+}
+
+#[test]
+fn a_failure_is_told_to_a_log_all_the_same_also_to_one_that_wants_no_spans() {
+    for level in [LevelFilter::INFO, LevelFilter::ERROR] {
+        let log = Log::default();
+        let formatter = tracing_subscriber::fmt::layer().with_writer(log.clone());
+        let subscriber = tracing_subscriber::registry().with(level).with(formatter);
+        tracing::subscriber::with_default(subscriber, || drop(refuses(carrying(SENT))));
+        let lines = log.lines();
+        assert_eq!(lines.iter().filter(|line| line.contains("failed")).count(), 1, "{lines:?}");
+    }
 }

@@ -2,7 +2,7 @@
 
 use throughline::{Facts, HeaderReader, Message, Outcome, TraceContext, async_consumer};
 use throughline_tests::{
-    Headers, OTHER_SENDER, SENDER, from, in_both_worlds, in_span, inside_a_poll_loop,
+    Headers, OTHER_SENDER, SENDER, current, from, in_both_worlds, in_span, inside_a_poll_loop,
 };
 
 #[async_consumer(link, destination = "orders", fields(kind = "outer"))]
@@ -131,5 +131,65 @@ fn who_makes_the_consumers_span_can_say_so() {
         });
         traces.span("inner").is_kind("internal").is_child_of("the framework's");
         traces.span("process orders").is_kind("consumer").continues(SENDER);
+    });
+}
+
+#[test]
+fn what_is_said_of_a_handler_holds_for_its_internal_span_too() {
+    #[async_consumer(link, name = "charge the card")]
+    fn named(message: &Headers) {
+        let _ = message;
+    }
+    #[async_consumer(link, enabled = false)]
+    fn switched_off(message: &Headers) {
+        let _ = message;
+    }
+    #[async_consumer(link)]
+    fn around(message: &Headers) {
+        named(message);
+        switched_off(message);
+    }
+
+    in_both_worlds(|capture| {
+        let traces = capture.run_sync(|| around(&from(SENDER)));
+        traces.span("charge the card").is_kind("internal").is_child_of("around");
+        assert_eq!(traces.len(), 2, "{traces}");
+    });
+}
+
+#[test]
+fn a_batch_of_one_is_another_delivery() {
+    #[async_consumer(link)]
+    fn collecting(message: &Headers) {
+        batch(std::slice::from_ref(message));
+    }
+    #[async_consumer(link)]
+    fn batch(messages: &[Headers]) {
+        let _ = messages;
+    }
+
+    in_both_worlds(|capture| {
+        let traces = capture.run_sync(|| collecting(&from(SENDER)));
+        traces.span("batch").is_kind("consumer").is_root().links_to(SENDER);
+    });
+}
+
+#[test]
+fn where_somebody_else_has_made_the_span_nothing_of_an_earlier_one_is_left() {
+    #[async_consumer(continue, enabled = false)]
+    fn passing_through(message: &Headers) -> Option<String> {
+        current().filter(|_| !message.is_empty())
+    }
+
+    in_both_worlds(|capture| {
+        capture.run_sync(|| {
+            in_span("the framework's", || {
+                let around = current();
+                assert_eq!(passing_through(&from(OTHER_SENDER)).as_deref(), Some(OTHER_SENDER));
+                let mut here = throughline::handled_by_current_span(&from(SENDER));
+                assert_eq!(here.run_sync(current), around);
+                here.finish(Outcome::ok());
+            });
+        });
     });
 }

@@ -694,3 +694,23 @@ fn what_a_handler_forwards_of_a_batch_is_replaced_also_where_it_has_no_room_for_
         },
     );
 }
+
+/// Nothing is known of a handler where telemetry is suppressed, nor is an earlier one taken for it.
+#[test]
+fn where_telemetry_is_suppressed_a_message_goes_on_as_it_came() {
+    #[async_consumer(link)]
+    fn forward(message: Headers) -> Headers {
+        publish_now(message)
+    }
+
+    for capture in [Capture::new(), Capture::new().without_tracing()] {
+        capture.run_sync(|| {
+            let replaced = forward(carrying(CHOSEN));
+            assert_ne!(TraceContext::read_from(&replaced).traceparent().as_deref(), Some(CHOSEN));
+            let _suppressed = opentelemetry::Context::enter_telemetry_suppressed_scope();
+            for sent in [CHOSEN, ANOTHER] {
+                assert_eq!(forward(carrying(sent)), carrying(sent));
+            }
+        });
+    }
+}

@@ -350,3 +350,63 @@ fn where_there_is_no_room_for_all_a_context_is_never_written_in_part() {
     let headers = [("uberctx-tenant", "acme"), ("uber-trace-id", UBER)];
     assert_eq!(written(&headers), One(owned(&headers[1..])), "baggage is not what names the span");
 }
+
+#[test]
+fn what_the_sending_side_notes_is_read_whichever_propagator_reads() {
+    let _in_use = in_use(B3Propagator::new());
+    in_both_worlds(
+        || {
+            let continued = |name, note: (&str, &str)| {
+                throughline::consume(name).continue_().run_sync(&[("b3", B3), note], || ());
+            };
+            continued("broken", ("throughline-break", "1"));
+            continued("again", ("throughline-attempt", OTHER));
+            continued("again in capitals", ("THROUGHLINE-ATTEMPT", OTHER));
+            continued("sent", ("throughline-sent", "1"));
+        },
+        |traces| {
+            let broken = traces.span("broken").is_root().links_to(SENT);
+            broken.has_attribute("throughline.relation.reason", "sender");
+            for again in ["again", "again in capitals"] {
+                traces.span(again).continues(SENT).has_link_attribute(
+                    OTHER,
+                    "throughline.link.role",
+                    "attempt",
+                );
+            }
+            let sent = traces.span("sent").continues(SENT);
+            assert!(sent.attribute("throughline.message.age").is_some(), "{traces}");
+        },
+    );
+}
+
+#[test]
+fn headers_of_any_propagator_are_found_in_whatever_casing_and_place() {
+    let _in_use = in_use(B3Propagator::new());
+    let written = |headers: &[(&str, &str)]| written(&TraceContext::read_from(headers));
+    // Of several casings none is nearer than another.
+    let casings = [("b3", B3), ("x-debug", "on"), ("X-DEBUG", "off")];
+    assert_eq!(written(&casings), owned(&casings[..1]));
+    // What comes after a repeated header is there as well.
+    let repeated = [("own", "1"), ("own", "1"), ("b3", B3), ("x-debug", "on")];
+    assert_eq!(written(&repeated), owned(&repeated[2..]));
+}
+
+#[test]
+fn a_span_says_that_a_context_is_unreadable_where_it_is_and_not_else() {
+    let _in_use = in_use(B3Propagator::new());
+    in_both_worlds(
+        || {
+            let linked = |name, b3| throughline::consume(name).run_sync(&[b3], || ());
+            linked("readable", ("B3", B3));
+            linked("unreadable", ("B3", "nonsense"));
+            linked("missing", ("own", "header"));
+        },
+        |traces| {
+            let reason = "throughline.relation.reason";
+            traces.span("readable").links_to(SENT).has_no_attribute(reason);
+            traces.span("unreadable").has_no_links().has_attribute(reason, "unreadable");
+            traces.span("missing").has_no_links().has_attribute(reason, "no_context");
+        },
+    );
+}

@@ -236,3 +236,49 @@ fn work_inside_belongs_to_the_handler_and_work_after_it_to_the_loop() {
         assert_eq!(traces_seen, expected);
     });
 }
+
+#[test]
+fn nested_link_with_baggage_of_the_message_is_a_child_all_the_same() {
+    in_both_worlds(|capture| {
+        let mut seen = None;
+        let traces = inside_a_poll_loop(capture, || {
+            seen = nested(&headers(&[("traceparent", SENDER), ("baggage", "tenant=acme")]));
+        });
+        traces.span("nested").is_child_of("poll loop").has_links(1).links_to(SENDER);
+        assert_eq!(seen.as_deref(), Some("acme"));
+    });
+}
+
+#[async_consumer(link)]
+fn linked_batch_later(messages: Vec<Headers>) -> impl Future<Output = usize> {
+    std::future::ready(messages.len())
+}
+
+#[test]
+fn a_batch_that_the_span_around_has_sent_a_message_of_links_to_it_once() {
+    in_both_worlds(|capture| {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let traces = inside_a_poll_loop(capture, || {
+            let mut sent_here = Headers::new();
+            throughline::TraceContext::current().write_to(&mut sent_here);
+            let messages = vec![from(SENDER), sent_here];
+            linked_batch(&messages);
+            runtime.block_on(linked_batch_later(messages));
+        });
+        for name in ["linked_batch", "linked_batch_later"] {
+            let span = traces.span(name).is_root().has_links(2);
+            span.links_to(SENDER).links_to("poll loop");
+            assert!(span.links().iter().all(|link| link.attributes.is_empty()), "{traces}");
+        }
+    });
+}
+
+#[test]
+fn senders_are_told_apart_by_both_of_their_ids() {
+    in_both_worlds(|capture| {
+        let ids = [(1, 1), (2, 1), (1, 2), (1, 1)];
+        let batch = ids.map(|(trace, span)| from(&format!("00-{trace:032x}-{span:016x}-01")));
+        let traces = capture.run_sync(|| linked_batch(&batch));
+        traces.span("linked_batch").has_links(3);
+    });
+}

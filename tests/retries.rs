@@ -213,3 +213,36 @@ fn a_failure_that_will_be_retried_is_no_error_and_the_outcome_has_a_name() {
         }
     });
 }
+
+#[test]
+fn what_was_noted_of_a_message_is_kept_with_its_context() {
+    let sent = headers(&[
+        ("traceparent", SENDER),
+        ("throughline-attempt", OTHER_SENDER),
+        ("throughline-break", "1"),
+        ("throughline-sent", "1700000000000"),
+    ]);
+    let mut copy = Headers::new();
+    TraceContext::read_from(&sent).write_to(&mut copy);
+    copy.sort();
+    let mut sent = sent;
+    sent.sort();
+    assert_eq!(copy, sent);
+}
+
+#[test]
+fn a_batch_that_is_gone_when_its_span_starts_links_to_its_failed_attempts_too() {
+    in_both_worlds(|capture| {
+        let traces = capture.run_sync(|| {
+            let attempted =
+                headers(&[("traceparent", SENDER), ("throughline-attempt", OTHER_SENDER)]);
+            let read = throughline::consume("later").read(&[attempted][..]);
+            read.start().finish(Outcome::ok());
+        });
+        traces.span("later").has_links(2).has_link_attribute(
+            OTHER_SENDER,
+            "throughline.link.role",
+            "attempt",
+        );
+    });
+}

@@ -10,7 +10,7 @@ use opentelemetry_sdk::trace::{Sampler, SamplingResult, ShouldSample};
 use throughline::testing::Capture;
 use throughline::{Facts, HeaderReader, Message, TraceContext, async_consumer};
 use throughline_tests::{
-    Headers, OTHER_SENDER, SENDER, UNSAMPLED_SENDER, baggage, current, from, headers,
+    Headers, Log, OTHER_SENDER, SENDER, UNSAMPLED_SENDER, baggage, current, from, headers,
     in_both_worlds, in_span, inside_a_poll_loop,
 };
 
@@ -357,4 +357,52 @@ fn two_handlers_of_one_destination_are_told_apart() {
             .span("process orders")
             .has_attribute("code.function.name", concat!(module_path!(), "::reserve_stock"));
     });
+}
+
+#[test]
+fn a_batch_agrees_on_no_baggage_where_a_message_has_none_or_means_something_else_by_it() {
+    #[async_consumer(link)]
+    fn carrying(messages: &[Headers]) -> Option<String> {
+        baggage("tenant")
+    }
+
+    let with = |list: &str| headers(&[("traceparent", SENDER), ("baggage", list)]);
+    for (other, agreed) in [
+        (with("tenant=acme;of=here"), Some("acme")),
+        (with("tenant=acme;of=elsewhere"), None),
+        (with("tenant=other;of=here"), None),
+        (with("user=ann"), None),
+        (from(OTHER_SENDER), None),
+    ] {
+        in_both_worlds(|capture| {
+            let batch = [with("tenant=acme;of=here"), other.clone()];
+            let mut seen = None;
+            capture.run_sync(|| seen = carrying(&batch));
+            assert_eq!(seen.as_deref(), agreed, "{batch:?}");
+        });
+    }
+}
+
+#[test]
+fn in_tracing_too_a_nested_handler_is_under_the_span_around_it() {
+    use tracing_subscriber::layer::SubscriberExt;
+
+    #[async_consumer(link, nested)]
+    fn logging(message: &Headers) {
+        tracing::info!("inside");
+    }
+
+    for bridged in [true, false] {
+        let log = Log::default();
+        let capture = Capture::new().with_subscriber(|tracer| {
+            let layer = bridged.then(|| tracing_opentelemetry::layer().with_tracer(tracer));
+            let formatter = tracing_subscriber::fmt::layer().with_ansi(false);
+            tracing_subscriber::registry().with(layer).with(formatter.with_writer(log.clone()))
+        });
+        inside_a_poll_loop(capture, || logging(&from(SENDER)));
+        let lines = log.lines();
+        let [line] = &lines[..] else { panic!("{lines:?}") };
+        let (around, inside) = (line.find("poll loop"), line.find("logging{"));
+        assert!(around.is_some() && around < inside, "{line}");
+    }
 }

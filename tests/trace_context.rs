@@ -372,3 +372,58 @@ fn a_traceparent_that_is_not_ascii_is_no_context_wherever_it_is_not() {
         assert!(read(&odd.repeat(55)).is_empty());
     }
 }
+
+#[test]
+fn a_context_that_is_attached_inside_a_tracing_span_is_nearer() {
+    let sender = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    for activation in [true, false] {
+        let capture = Capture::new().with_subscriber(|tracer| {
+            let bridge = tracing_opentelemetry::layer().with_tracer(tracer);
+            tracing_subscriber::registry().with(bridge.with_context_activation(activation))
+        });
+        let attached_in_a_span = || {
+            let _outer = tracing::info_span!("outer").entered();
+            let sent = TraceContext::read_from(&[("traceparent", sender)].as_slice());
+            let span = span_context_of(&sent);
+            let _attached =
+                opentelemetry::Context::current().with_remote_span_context(span).attach();
+            assert_eq!(TraceContext::current().traceparent().as_deref(), Some(sender));
+        };
+        capture.run_sync(|| {
+            attached_in_a_span();
+            // Within a span of ours, which is attached where entering it does not make it current.
+            let message = TraceContext::default();
+            throughline::consume("around").run_sync(&message, attached_in_a_span);
+        });
+    }
+}
+
+fn span_context_of(sent: &TraceContext) -> opentelemetry::trace::SpanContext {
+    let text = sent.traceparent().expect("it names a span");
+    opentelemetry::trace::SpanContext::new(
+        opentelemetry::trace::TraceId::from_hex(&text[3..35]).expect("an id"),
+        opentelemetry::trace::SpanId::from_hex(&text[36..52]).expect("an id"),
+        opentelemetry::trace::TraceFlags::SAMPLED,
+        true,
+        opentelemetry::trace::TraceState::NONE,
+    )
+}
+
+#[test]
+fn baggage_that_is_attached_stays_in_force_under_a_tracing_span_without_context_activation() {
+    use opentelemetry::baggage::BaggageExt;
+
+    let capture = Capture::new().with_subscriber(|tracer| {
+        let bridge = tracing_opentelemetry::layer().with_tracer(tracer);
+        tracing_subscriber::registry().with(bridge.with_context_activation(false))
+    });
+    let mut seen = std::collections::BTreeMap::<String, String>::new();
+    let traces = capture.run_sync(|| {
+        let _outer = tracing::info_span!("outer").entered();
+        let tenant = [opentelemetry::KeyValue::new("tenant", "acme")];
+        let _attached = opentelemetry::Context::current_with_baggage(tenant).attach();
+        TraceContext::current().write_to(&mut seen);
+    });
+    assert_eq!(seen.get("baggage").map(String::as_str), Some("tenant=acme"));
+    assert_eq!(seen.get("traceparent").cloned(), Some(traceparent_of(traces.span("outer"))));
+}

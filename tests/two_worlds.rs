@@ -352,6 +352,21 @@ fn two_subscribers_in_turn_on_one_thread() {
     }
 }
 
+/// What was learned of a layer that can be reached is forgotten with the first message beside another.
+#[test]
+fn a_layer_that_can_be_reached_and_then_one_that_cannot_on_one_thread() {
+    let _guard = use_subscriber(Registry::default().with(bridge()));
+    handle("within reach", "continue", Ambient::Tracing).is_continued();
+
+    let (layer, _handle) = reload::Layer::new(bridge());
+    let _guard = use_subscriber(Registry::default().with(layer));
+    call("continue", "out of reach first");
+    call("continue", "out of reach second");
+    let spans = exported("process out of reach second");
+    let [second] = &spans[..] else { panic!("one span: {spans:#?}") };
+    assert_eq!(second.parent_span_id, SpanId::from(0xb7ad_6b71_6920_3331));
+}
+
 /// A bridge that is put in place later is seen: the answer that there is none is not kept.
 #[test]
 fn a_bridge_that_is_reloaded_in_place_later() {

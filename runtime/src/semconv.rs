@@ -188,3 +188,20 @@ pub(crate) fn span_name(
         Cow::Owned([operation, " ", destination].concat())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_is_known_is_taken_where_it_is_that_name_alone() {
+        let name = |operation, destination| span_name("process orders", operation, destination);
+        assert!(matches!(name("process", "orders"), Cow::Borrowed("process orders")));
+        assert_eq!(name("process", "returns"), "process returns");
+        assert_eq!(name("process", "order"), "process order");
+        assert_eq!(name("process", "new orders"), "process new orders");
+        assert_eq!(name("consume", "orders"), "consume orders");
+        assert_eq!(name("process orders", ""), "process orders ");
+        assert_eq!(span_name("handle", "process", "orders"), "process orders");
+    }
+}

@@ -82,25 +82,47 @@ mod tests {
 
     use super::{COUNTERS, Counter};
 
+    /// The one that is there for these tests.
+    const COUNTER: Counter = Counter(COUNTERS - 1);
+
+    struct AddsAtTheEnd;
+
+    impl Drop for AddsAtTheEnd {
+        fn drop(&mut self) {
+            COUNTER.add(1);
+        }
+    }
+
+    thread_local! {
+        static EARLY: AddsAtTheEnd = const { AddsAtTheEnd };
+        static LATE: AddsAtTheEnd = const { AddsAtTheEnd };
+    }
+
     #[test]
     fn what_threads_have_added_is_the_sum_while_they_live_and_after() {
-        // The one that is there for this test.
-        let counter = Counter(COUNTERS - 1);
         let (added, looked) = (Barrier::new(9), Barrier::new(9));
         thread::scope(|scope| {
             for how_many in 1..=8 {
                 let (added, looked) = (&added, &looked);
                 scope.spawn(move || {
-                    counter.add(how_many);
+                    COUNTER.add(how_many);
                     added.wait();
                     looked.wait();
                 });
             }
             added.wait();
-            assert_eq!(counter.sum(), 36);
+            assert_eq!(COUNTER.sum(), 36);
             looked.wait();
         });
-        counter.add(4);
-        assert_eq!(counter.sum(), 40);
+        COUNTER.add(4);
+        assert_eq!(COUNTER.sum(), 40);
+
+        // One of them is dropped after the thread's own counters, in whichever order that is done.
+        let ended = thread::spawn(|| {
+            EARLY.with(|_| COUNTER.add(1));
+            LATE.with(|_| ());
+        });
+        ended.join().expect("it ends");
+        assert_eq!(COUNTER.sum(), 43);
     }
 }

@@ -9,7 +9,6 @@ use throughline::{
 };
 use throughline_tests::{Headers, Log, SENDER, from};
 use tracing_subscriber::Layer;
-use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::{Context, SubscriberExt as _};
 
 use crate::with_a_log;
@@ -234,6 +233,24 @@ fn through_a_bridge_the_event_stands_on_the_span_too() {
     assert!(traces.span("process orders").events().is_empty());
 }
 
+/// A log of errors alone wants no spans, and all the same to know of failures.
+#[test]
+fn a_failure_is_told_where_a_filter_keeps_the_span_out() {
+    for bridged in [true, false] {
+        let log = Log::default();
+        let capture = Capture::new().with_subscriber(|tracer| {
+            let layer = bridged.then(|| tracing_opentelemetry::layer().with_tracer(tracer));
+            let formatter = tracing_subscriber::fmt::layer().with_writer(log.clone());
+            let errors = tracing_subscriber::filter::LevelFilter::ERROR;
+            tracing_subscriber::registry().with(errors).with(layer).with(formatter)
+        });
+        capture.run_sync(|| drop(by_default(&from(SENDER))));
+        let lines = log.lines();
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        assert!(lines[0].contains("refused with 402"), "{lines:?}");
+    }
+}
+
 #[test]
 fn the_event_of_a_handler_and_that_of_a_producer_have_their_own_names() {
     #[derive(Clone, Default)]
@@ -304,6 +321,20 @@ fn the_words_that_were_asked_for_go_before_those_of_the_error_in_the_log_alone()
 }
 
 #[test]
+fn a_handler_within_a_handler_of_the_same_message_is_silent_as_well_if_it_is_to_be() {
+    #[async_consumer(link, err = off)]
+    fn around(message: &Headers) -> Result<(), Refused> {
+        silent(message)
+    }
+
+    with_a_log(|capture| {
+        let (traces, lines) = capture(&mut || drop(around(&from(SENDER))));
+        assert_eq!(lines, [""; 0]);
+        traces.span("silent").is_kind("internal").is_error_with("refused with 1");
+    });
+}
+
+#[test]
 fn a_handler_that_is_switched_off_tells_no_failure() {
     #[async_consumer(link, enabled = false)]
     fn switched_off(message: &Headers) -> Result<(), String> {
@@ -314,26 +345,4 @@ fn a_handler_that_is_switched_off_tells_no_failure() {
         let (_, lines) = capture(&mut || drop(switched_off(&from(SENDER))));
         assert_eq!(lines, [""; 0]);
     });
-}
-
-/// As a service runs in production, with `RUST_LOG=warn`.
-#[test]
-fn a_failure_is_told_where_the_span_itself_is_filtered_out() {
-    for has_bridge in [false, true] {
-        let log = Log::default();
-        let capture = Capture::new().with_subscriber(|tracer| {
-            let bridge = has_bridge.then(|| tracing_opentelemetry::layer().with_tracer(tracer));
-            let writer = log.clone();
-            let lines = tracing_subscriber::fmt::layer().with_writer(writer).without_time();
-            let lines = lines.with_ansi(false);
-            tracing_subscriber::registry().with(LevelFilter::WARN).with(bridge).with(lines)
-        });
-        capture.run_sync(|| {
-            assert!(by_default(&from(SENDER)).is_err());
-            assert!(silent(&from(SENDER)).is_err());
-        });
-        let line = "ERROR options::failure_event: failed exception.type=\"Refused\" \
-                    exception.message=\"refused with 402\"";
-        assert_eq!(log.lines(), [line]);
-    }
 }

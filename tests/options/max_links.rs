@@ -81,3 +81,21 @@ fn the_number_may_be_said_before_the_relation() {
         traces.span("built").has_links(3).has_attribute("throughline.links.left_out", 7);
     });
 }
+
+#[async_consumer(link, max_links = 1)]
+fn one(message: &Headers) -> String {
+    message.len().to_string()
+}
+
+#[test]
+fn a_single_sender_may_be_left_out_as_well() {
+    in_both_worlds(|capture| {
+        let traces = inside_a_poll_loop(capture, || drop(one(&from_many(1)[0])));
+        traces
+            .span("one")
+            .is_root()
+            .has_links(1)
+            .links_to("poll loop")
+            .has_attribute("throughline.links.left_out", 1);
+    });
+}

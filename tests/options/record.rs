@@ -1,5 +1,6 @@
 //! `throughline::record` fills a field later, in either world.
 
+use throughline::testing::Capture;
 use throughline::{async_consumer, async_producer, field};
 use throughline_tests::{Headers, SENDER, from, in_both_worlds, in_span};
 
@@ -166,4 +167,19 @@ fn a_declared_field_reaches_the_span_once_with_a_formatter_beside_it() {
         // `has_attribute` fails where a key is there twice.
         traces.span("counted").has_attribute("size", 1);
     });
+}
+
+/// One world after the other on one thread: nothing of the first span is left to the second.
+#[test]
+fn a_declared_field_reaches_the_span_once_after_one_of_the_other_world() {
+    #[async_consumer(link, fields(size = Empty))]
+    fn counted(message: &Headers) {
+        throughline::record("size", message.len());
+    }
+
+    for capture in [Capture::new().without_tracing(), Capture::new()] {
+        let traces = capture.run_sync(|| counted(&from(SENDER)));
+        // `has_attribute` fails where a key is there twice.
+        traces.span("counted").has_attribute("size", 1);
+    }
 }

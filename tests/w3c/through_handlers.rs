@@ -6,7 +6,10 @@ use opentelemetry::trace::{Span as _, TraceContextExt, Tracer, TracerProvider};
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 use throughline::Relation;
 use throughline::propagation::W3c;
+use throughline::testing::Capture;
 use throughline_tests::{Headers, headers, in_both_worlds};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::reload;
 
 use crate::{PARENT, TRACE, inject};
 
@@ -46,6 +49,21 @@ fn the_random_flag_goes_on_through_spans_that_are_sampled_and_through_others() {
             assert_eq!(&header[53..], sent, "{sampler:?}");
         });
     }
+}
+
+#[test]
+fn the_random_flag_goes_on_where_the_layer_is_out_of_reach() {
+    let capture = Capture::new().sampler(Sampler::AlwaysOff).with_subscriber(|tracer| {
+        let layer = tracing_opentelemetry::layer().with_tracer(tracer);
+        tracing_subscriber::registry().with(reload::Layer::new(layer).0)
+    });
+    capture.run_sync(|| {
+        let received = headers(&[("traceparent", &format!("{}03", &PARENT[..53]))]);
+        let sent = sent_on(&received, Relation::CONTINUE);
+        let header = value(&sent, "traceparent").expect("one");
+        assert!(header.contains(TRACE) && header.ends_with("-02"), "{header}");
+        assert_ne!(header[36..52], PARENT[36..52], "another span");
+    });
 }
 
 #[test]

@@ -190,6 +190,32 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_ascii_is_refused_and_ids_may_be_zero_by_half() {
+        let with = |at: usize, bytes: &[u8]| {
+            let mut header = HEADER.as_bytes().to_vec();
+            header[at..at + bytes.len()].copy_from_slice(bytes);
+            header
+        };
+        for at in 0..HEADER.len() {
+            for byte in 128..=255 {
+                assert_eq!(super::parse(&with(at, &[byte])), None, "{byte} at {at}");
+            }
+        }
+        for dash in [2, 35, 52] {
+            for other in [b"_", b"0", b" "] {
+                assert_eq!(super::parse(&with(dash, other)), None, "{other:?} at {dash}");
+            }
+        }
+        let zeros = [b'0'; 16];
+        for half in [3, 19] {
+            assert!(super::parse(&with(half, &zeros)).is_some(), "zero at {half}");
+        }
+        // What is to come is text as well.
+        let later = |more: &[u8]| super::parse(&[&with(0, b"01"), more].concat()).is_some();
+        assert_eq!([later("-é".as_bytes()), later(b"-\xff")], [true, false]);
+    }
+
+    #[test]
     fn a_later_version_may_say_more_and_what_is_unknown_is_sent_as_zero() {
         for header in [
             "cc-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-ff",
@@ -197,6 +223,7 @@ mod tests {
         ] {
             let context = parse(header).expect("a context");
             assert_eq!(print(&context).as_deref(), Some(HEADER));
+            assert_eq!(context.trace_flags().to_u8(), 3);
         }
     }
 
