@@ -451,31 +451,28 @@ fn add_attributes(
     placement: &Placement,
     received: &Received<'_>,
 ) {
-    let of_every_span = || {
-        [
-            text(key::OPERATION_NAME, operation_name),
-            KeyValue::new(key::OPERATION_TYPE, operation::PROCESS),
-            KeyValue::new(key::FUNCTION_NAME, site.qualified_function()),
-            // The span says why it is what it is.
-            KeyValue::new(key::RELATION_KIND, placement.kind.as_str()),
-        ]
-    };
+    let name = text(key::OPERATION_NAME, operation_name);
+    let kind = KeyValue::new(key::OPERATION_TYPE, operation::PROCESS);
+    let function = KeyValue::new(key::FUNCTION_NAME, site.qualified_function());
+    // The span says why it is what it is.
+    let relation = KeyValue::new(key::RELATION_KIND, placement.kind.as_str());
+    let reason = placement.reason.map(|why| KeyValue::new(key::RELATION_REASON, why.as_str()));
     let batch_size = received.batch_size();
     let more = received.facts.len()
-        + usize::from(placement.reason.is_some())
         + usize::from(placement.left_out > 0)
         + usize::from(batch_size.is_some());
-    if more == 0 {
+    *attributes = match reason {
         // A list made of them in one go is made where it stays.
-        *attributes = of_every_span().into();
-        return;
-    }
-    *attributes = Vec::with_capacity(4 + more);
-    attributes.extend(of_every_span());
-    received.facts.add_attributes(attributes, operation::PROCESS);
-    if let Some(why) = placement.reason {
-        attributes.push(KeyValue::new(key::RELATION_REASON, why.as_str()));
-    }
+        None if more == 0 => [name, kind, function, relation].into(),
+        Some(reason) if more == 0 => [name, kind, function, relation, reason].into(),
+        reason => {
+            let mut all = Vec::with_capacity(5 + more);
+            all.extend([name, kind, function, relation]);
+            all.extend(reason);
+            received.facts.add_attributes(&mut all, operation::PROCESS);
+            all
+        }
+    };
     if placement.left_out > 0 {
         attributes.push(count(key::LINKS_LEFT_OUT, placement.left_out));
     }
