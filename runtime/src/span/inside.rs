@@ -173,35 +173,7 @@ impl Inside {
 
     /// Drops all that it holds, and keeps it for the next span.
     pub(super) fn retire(mut self: Box<Self>) {
-        // Each by its name, so that none is forgotten and left to the next span.
-        let Self {
-            #[cfg(feature = "tracing")]
-            tracing,
-            own,
-            attach,
-            attached,
-            ends_here,
-            started_by,
-            #[cfg(feature = "tracing")]
-            undecided,
-            #[cfg(feature = "tracing")]
-            tells_failure,
-            #[cfg(feature = "metrics")]
-            measured,
-            around,
-        } = &mut *self;
-        #[cfg(feature = "tracing")]
-        {
-            *tracing = tracing::Span::none();
-            *undecided = None;
-            *tells_failure = None;
-        }
-        #[cfg(feature = "metrics")]
-        {
-            *measured = None;
-        }
-        (*own, *attach, *attached, *around) = (None, Attach::Nothing, None, None);
-        (*ends_here, *started_by) = (false, Running::Unchanged);
+        *self = Self::NONE;
         let _ = SPARE.try_with(|spare| spare.set(Some(self)));
     }
 
