@@ -66,13 +66,8 @@ impl Operation {
         messages: usize,
     ) -> Measured {
         let name = names.operation.clone();
-        Measured::new(operation_type, name, facts, self.said.destination.is_some(), messages)
+        Measured::new(operation_type, name, facts, messages)
     }
-}
-
-/// An empty text says nothing, as of a setting that is not set.
-pub(crate) fn given(text: impl Into<Cow<'static, str>>) -> Option<Cow<'static, str>> {
-    Some(text.into()).filter(|text| !text.is_empty())
 }
 
 /// A list with room for what a span mostly says of itself and its messages.
@@ -119,12 +114,13 @@ pub(crate) fn left_out(distinct: usize, at_most: usize) -> Option<KeyValue> {
     (left_out > 0).then(|| count(key::LINKS_LEFT_OUT, left_out))
 }
 
-/// What is not owned is handed on as it is, which is cheaper than to be asked again what it is.
-pub(crate) fn text(key: &'static str, text: Cow<'static, str>) -> KeyValue {
-    match text {
-        Cow::Borrowed(text) => KeyValue::new(key, text),
-        Cow::Owned(text) => KeyValue::new(key, text),
-    }
+/// Adds texts to a list, each of which is made where it stays: what is made apart and then moved there is
+/// waited for.
+pub(crate) fn tell(
+    attributes: &mut Vec<KeyValue>,
+    told: impl IntoIterator<Item = (&'static str, &'static str)>,
+) {
+    attributes.extend(told.into_iter().map(|(key, text)| KeyValue::new(key, text)));
 }
 
 pub(crate) fn count(key: &'static str, count: usize) -> KeyValue {
@@ -145,34 +141,34 @@ macro_rules! setters {
 
         /// `messaging.system`, in place of what the message says.
         pub fn system(mut self, system: impl Into<Cow<'static, str>>) -> Self {
-            self.$($operation).+.said.system = crate::operation::given(system);
+            self.$($operation).+.said.system(system.into());
             self
         }
 
         /// The topic or queue, in place of what the message says. It becomes part of the span's
         /// name, so it must be one of few.
         pub fn destination(mut self, destination: impl Into<Cow<'static, str>>) -> Self {
-            self.$($operation).+.said.destination = crate::operation::given(destination);
+            self.$($operation).+.said.destination(destination.into());
             self
         }
 
         /// The pattern of the topic's or queue's name, `orders.{customer}`: it stands in the span's name
         /// in place of a name that only the message knows.
         pub fn destination_template(mut self, template: impl Into<Cow<'static, str>>) -> Self {
-            self.$($operation).+.said.destination_template = crate::operation::given(template);
+            self.$($operation).+.said.destination_template(template.into());
             self
         }
 
         /// `messaging.client.id`: the id of the client that does this.
         pub fn client_id(mut self, id: impl Into<Cow<'static, str>>) -> Self {
-            self.$($operation).+.said.client_id = crate::operation::given(id);
+            self.$($operation).+.said.client_id(id.into());
             self
         }
 
         /// The broker's host, which may have a port: `broker:9092`, as `server.address` and
         /// `server.port`.
         pub fn server(mut self, server: impl Into<Cow<'static, str>>) -> Self {
-            self.$($operation).+.said.server = crate::operation::given(server);
+            self.$($operation).+.said.server(server.into());
             self
         }
 
@@ -208,7 +204,7 @@ macro_rules! setters_of_a_consumer {
     ($($operation:ident).+) => {
         /// `messaging.consumer.group.name`: the group of consumers that this is one of.
         pub fn consumer_group(mut self, group: impl Into<Cow<'static, str>>) -> Self {
-            self.$($operation).+.said.consumer_group = crate::operation::given(group);
+            self.$($operation).+.said.consumer_group(group.into());
             self
         }
     };

@@ -140,6 +140,7 @@ impl Outcome {
     }
 
     /// Tells the span of it.
+    #[inline]
     pub(crate) fn tell(self, span: &SpanRef<'_>) {
         let Self { mut name, failure, is_retried } = self;
         if let Some(Failure { error_type, description, .. }) = failure {

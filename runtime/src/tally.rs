@@ -57,6 +57,7 @@ impl Drop for Own {
 }
 
 impl Counter {
+    #[inline]
     pub(crate) fn add(self, how_many: usize) {
         let added = OWN.try_with(|Own(counters)| {
             let own = &counters[self.0];

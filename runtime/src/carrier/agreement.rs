@@ -1,17 +1,17 @@
-//! What several messages agree on, and what the user says in place of it.
+//! What several messages agree on.
 
 use std::borrow::Cow;
 use std::time::Duration;
 
 use opentelemetry::{Key, KeyValue};
 
-use super::facts::{
-    ANONYMOUS, CLIENT, CONSUMER_GROUP, DESTINATION, Fact, Facts, ID, KEYS, SERVER_ADDRESS,
-    SERVER_PORT, SYSTEM, TEMPLATE, TEMPORARY,
-};
 #[cfg(feature = "metrics")]
-use super::facts::{PARTITION, SUBSCRIPTION};
+use super::facts::{
+    CONSUMER_GROUP, Fact, PARTITION, SERVER_ADDRESS, SERVER_PORT, SUBSCRIPTION, SYSTEM, TEMPLATE,
+};
+use super::facts::{DESTINATION, Facts, ID, KEYS};
 use super::notes::age;
+use super::said::Said;
 use crate::semconv::belongs_on;
 
 /// What several messages agree on.
@@ -49,34 +49,11 @@ impl Places {
     }
 }
 
-/// What the user says of an operation: it goes before what its messages say.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Said {
-    pub(crate) system: Option<Cow<'static, str>>,
-    pub(crate) destination: Option<Cow<'static, str>>,
-    pub(crate) destination_template: Option<Cow<'static, str>>,
-    pub(crate) consumer_group: Option<Cow<'static, str>>,
-    pub(crate) client_id: Option<Cow<'static, str>>,
-    pub(crate) server: Option<Cow<'static, str>>,
-}
-
-impl Said {
-    fn is_nothing(&self) -> bool {
-        let Self { system, destination, destination_template, consumer_group, client_id, server } =
-            self;
-        system.is_none()
-            && destination.is_none()
-            && destination_template.is_none()
-            && consumer_group.is_none()
-            && client_id.is_none()
-            && server.is_none()
-    }
-}
-
 impl<'m> Agreement<'m> {
     /// Those of a single message, which nobody differs from.
-    pub(crate) fn of_one(&mut self) -> &mut Facts<'m> {
-        self.facts.insert(Facts::default())
+    #[inline]
+    pub(crate) fn of_one(facts: Facts<'m>) -> Self {
+        Self { facts: (!facts.is_empty()).then_some(facts), differences: None }
     }
 
     pub(crate) fn add(&mut self, facts: Cow<'_, Facts<'m>>) {
@@ -142,6 +119,7 @@ impl<'m> Agreement<'m> {
     }
 
     /// The destination as a span's name may show it, where all agree on one.
+    #[inline]
     pub(crate) fn destination_for_a_name(&self) -> Option<&str> {
         self.facts.as_ref().and_then(Facts::destination_for_a_name)
     }
@@ -164,8 +142,9 @@ impl<'m> Agreement<'m> {
     pub(crate) fn attributes_of_few_values(
         &self,
         operation_type: &str,
-        destination_is_given: bool,
     ) -> impl Iterator<Item = KeyValue> {
+        let destination = self.facts.as_ref().and_then(|facts| facts.get(DESTINATION));
+        let destination_is_given = matches!(destination, Some(Fact::Said(_)));
         let has_few = move |at| match at {
             SYSTEM | TEMPLATE | PARTITION | SUBSCRIPTION | CONSUMER_GROUP | SERVER_ADDRESS
             | SERVER_PORT => true,
@@ -176,59 +155,37 @@ impl<'m> Agreement<'m> {
     }
 
     /// The message's own id, if that is the same for all.
+    #[inline]
     pub(crate) fn message_id(&self) -> Option<&str> {
         self.facts.as_ref()?.text_at(ID)
     }
 
     /// How long ago the message was sent, if that is known and the same for all.
+    #[inline]
     pub(crate) fn age(&self) -> Option<Duration> {
         age(self.facts.as_ref()?.time_sent()?)
     }
 
     /// What the user says goes before what the messages say.
-    pub(crate) fn overrule(&mut self, said: &Said) {
+    pub(crate) fn overrule(&mut self, said: Said) {
         if said.is_nothing() {
             return;
         }
         let facts = self.facts.get_or_insert_default();
-        if facts.known.is_empty() {
-            // Room for all that can be said.
-            facts.known = Vec::with_capacity(8);
-        }
-        if said.destination.is_some() {
-            facts.destination_varies = false;
-            // It is another's name that these are about.
-            for at in [TEMPLATE, TEMPORARY, ANONYMOUS] {
-                self.say(at, None);
-            }
-        }
-        for (at, text) in [
-            (SYSTEM, &said.system),
-            (DESTINATION, &said.destination),
-            (TEMPLATE, &said.destination_template),
-            (CONSUMER_GROUP, &said.consumer_group),
-            (CLIENT, &said.client_id),
-        ] {
-            if let Some(text) = text {
-                self.say(at, Some(Fact::Said(text.clone())));
-            }
-        }
-        let server = said.server.as_deref().map(host_and_port);
-        if let Some((host, port)) = server.filter(|(host, _)| !host.is_empty()) {
-            self.say(SERVER_ADDRESS, Some(Fact::Said(Cow::Owned(host.to_owned()))));
-            // The message's would be another server's.
-            self.say(SERVER_PORT, port.map(|port| Fact::Count(port.into())));
-        }
-    }
-
-    fn say(&mut self, at: usize, fact: Option<Fact<'m>>) {
-        let facts = self.facts.get_or_insert_default();
-        match fact {
-            Some(fact) => _ = facts.set(at, fact),
-            None => facts.known.retain(|(known, _)| *known != at),
+        facts.destination_varies &= !said.says(DESTINATION);
+        for at in said.outdated() {
+            facts.known.retain(|(known, _)| *known != at);
         }
         if let Some(differences) = &mut self.differences {
-            differences.known.remove(at);
+            let settled = said.outdated().chain(said.places());
+            settled.for_each(|at| differences.known.remove(at));
+        }
+        if facts.known.is_empty() {
+            facts.known = said.into_facts();
+        } else {
+            for (at, fact) in said.into_facts() {
+                facts.set(at, fact);
+            }
         }
     }
 
@@ -239,7 +196,9 @@ impl<'m> Agreement<'m> {
 
     /// Adds to a list what is agreed on and belongs on the span of such an operation.
     pub(crate) fn add_attributes(&self, attributes: &mut Vec<KeyValue>, operation_type: &str) {
-        self.attributes(operation_type).for_each(|attribute| attributes.push(attribute));
+        if self.facts.is_some() {
+            attributes.extend(self.attributes(operation_type));
+        }
     }
 
     /// All that is agreed on and belongs on the span of such an operation.
@@ -282,30 +241,5 @@ impl<'m> Agreement<'m> {
             other_is(&other.key) && belongs_on(key, operation_type) && !facts.is_some_and(is_known)
         });
         known.chain(others.cloned())
-    }
-}
-
-/// `broker:9092`, `[::1]:9092`, or a name alone.
-fn host_and_port(server: &str) -> (&str, Option<u16>) {
-    let split = server.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?)));
-    // Of an address of IPv6 without brackets the last part is no port.
-    let split = split.filter(|(host, _)| !host.contains(':') || host.ends_with(']'));
-    let (host, port) = split.map_or((server, None), |(host, port)| (host, Some(port)));
-    let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-    (address.unwrap_or(host), port)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_server_is_a_host_and_may_have_a_port() {
-        assert_eq!(host_and_port("broker:9092"), ("broker", Some(9092)));
-        assert_eq!(host_and_port("[::1]:9092"), ("::1", Some(9092)));
-        assert_eq!(host_and_port("[::1]"), ("::1", None));
-        assert_eq!(host_and_port("broker"), ("broker", None));
-        assert_eq!(host_and_port("::1"), ("::1", None));
-        assert_eq!(host_and_port("broker:port"), ("broker:port", None));
     }
 }

@@ -259,8 +259,8 @@ impl<'m> Facts<'m> {
     }
 
     /// Fills in when the message was sent where the message itself does not know.
-    pub(crate) fn sent_at_unless_known(&mut self, noted: Option<SystemTime>) {
-        if let (None, Some(noted)) = (self.get(SENT_AT), noted) {
+    pub(crate) fn sent_at_unless_known(&mut self, noted: SystemTime) {
+        if self.get(SENT_AT).is_none() {
             self.sent_at(noted);
         }
     }

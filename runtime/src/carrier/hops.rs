@@ -11,6 +11,7 @@ const KEY: &str = "throughline";
 const PREFIX: &str = "hops:";
 
 /// The count that a context carries, if one was started.
+#[inline]
 pub(crate) fn count(context: &SpanContext) -> Option<u32> {
     if *context.trace_state() == TraceState::NONE {
         return None;

@@ -15,11 +15,12 @@ mod pointers;
 mod propagator;
 mod reader;
 mod reading;
+mod said;
 #[cfg(feature = "serde")]
 mod serde;
 mod traced;
 
-pub(crate) use agreement::{Agreement, Said};
+pub(crate) use agreement::Agreement;
 pub use batch::{Batch, BatchMut};
 pub use context::TraceContext;
 pub use facts::Facts;
@@ -28,4 +29,5 @@ pub(crate) use notes::{Notes, age, now};
 pub(crate) use propagator::{Propagator, carried, names_an_origin, note};
 pub use reader::{HeaderReader, HeaderValue, Repeats};
 pub(crate) use reading::{Reading, copied};
+pub(crate) use said::Said;
 pub use traced::Traced;

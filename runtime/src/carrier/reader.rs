@@ -116,7 +116,11 @@ pub enum Repeats {
 /// ```
 #[derive(Debug)]
 pub struct HeaderReader<'m> {
-    kept: Kept<'m>,
+    /// The headers of Trace Context and Baggage, and our own. Each has its place, so that nothing has to
+    /// be allocated for them.
+    known: KnownHeaders<'m>,
+    /// In place of these all that there are, for a propagator that may look for any name.
+    all: Option<All<'m>>,
     repeats: Repeats,
     context: Option<&'m TraceContext>,
     /// Boxed, as what follows: most handlers capture none.
@@ -126,13 +130,10 @@ pub struct HeaderReader<'m> {
 /// A header and its value as it came; none where repeats of it contradict each other.
 type Header<'m> = (Cow<'m, str>, Option<HeaderValue<'m>>);
 
-#[derive(Debug)]
-enum Kept<'m> {
-    /// The headers of Trace Context and Baggage, and our own. Each has its place, so that nothing has to
-    /// be allocated for them.
-    Known(KnownHeaders<'m>),
-    /// All, for a propagator that may look for any name.
-    All { headers: Vec<Header<'m>>, may_have_notes: bool },
+#[derive(Debug, Default)]
+struct All<'m> {
+    headers: Vec<Header<'m>>,
+    may_have_notes: bool,
 }
 
 /// What we read and write where the application has set no propagator, in the order of its worth: where
@@ -173,10 +174,18 @@ impl Known {
     }
 
     /// Which one it is, in whatever casing, and whether in the very casing.
+    #[inline]
     pub(super) fn of(name: &str) -> Option<(Self, bool)> {
-        let known = Self::of_length(name.len())?;
-        let is_exact = known.name() == name;
-        (is_exact || known.name().eq_ignore_ascii_case(name)).then_some((known, is_exact))
+        match name {
+            TRACEPARENT => Some((Self::Traceparent, true)),
+            TRACESTATE => Some((Self::Tracestate, true)),
+            BAGGAGE => Some((Self::Baggage, true)),
+            _ => {
+                let known = Self::of_length(name.len())?;
+                let is_it = known.name().eq_ignore_ascii_case(name);
+                is_it.then(|| (known, known.name() == name))
+            }
+        }
     }
 
     /// Every name is of another length, so that most headers cost a look at theirs.
@@ -194,31 +203,44 @@ impl Known {
 }
 
 /// Each at the place of its name.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct KnownHeaders<'m> {
-    first: [Option<Found<'m>>; Known::ALL.len()],
-    repeated: Option<Box<Repeated<'m>>>,
+    /// What is there once, and what the message holds as bytes: there is nothing to drop.
+    held: [Option<Held<'m>>; Known::ALL.len()],
+    /// In place of these, as soon as there is something else. Rare.
+    found: Option<Box<AnyFound<'m>>>,
 }
 
-/// What was found at a place that has one already. Rare.
+#[derive(Debug, Clone, Copy)]
+struct Held<'m> {
+    bytes: &'m [u8],
+    /// By its very name, not by another casing of it.
+    is_exact: bool,
+}
+
+/// Also what is made for its reader, and what was found at a place that has one already.
 #[derive(Debug, Default)]
-struct Repeated<'m>(Vec<(Known, Found<'m>)>);
+struct AnyFound<'m> {
+    first: [Option<Found<'m>>; Known::ALL.len()],
+    repeated: Vec<(Known, Found<'m>)>,
+}
 
 #[derive(Debug)]
 struct Found<'m> {
-    /// By its very name, not by another casing of it.
     is_exact: bool,
     value: Option<HeaderValue<'m>>,
 }
 
 impl<'m> HeaderReader<'m> {
+    #[inline]
     pub(super) fn new(propagator: Propagator, capture: &'m [&'m str]) -> Self {
-        let kept = match propagator {
-            Propagator::Ours => Kept::Known(KnownHeaders::default()),
-            Propagator::Applications => Kept::All { headers: Vec::new(), may_have_notes: false },
-        };
-        let captured = (!capture.is_empty()).then(|| Box::new(Captured::of(capture)));
-        Self { kept, repeats: Repeats::default(), context: None, captured }
+        Self {
+            known: KnownHeaders { held: [None; Known::ALL.len()], found: None },
+            all: (propagator == Propagator::Applications).then(All::default),
+            repeats: Repeats::default(),
+            context: None,
+            captured: (!capture.is_empty()).then(|| Box::new(Captured::of(capture))),
+        }
     }
 
     /// Takes one header.
@@ -239,25 +261,17 @@ impl<'m> HeaderReader<'m> {
     /// Most headers are none of ours, and cost no more than this.
     #[inline]
     fn may_want(&self, name: &str) -> bool {
-        matches!(self.kept, Kept::All { .. })
-            || self.captured.is_some()
-            || Known::of_length(name.len()).is_some()
+        self.all.is_some() || self.captured.is_some() || Known::of_length(name.len()).is_some()
     }
 
     fn take(&mut self, name: Cow<'m, str>, value: HeaderValue<'m>) {
         if let Some(captured) = &mut self.captured {
             captured.look_at(&name, &value);
         }
-        match &mut self.kept {
-            Kept::Known(kept) => {
-                if let Some((known, is_exact)) = Known::of(&name) {
-                    kept.add(known, Found { is_exact, value: Some(value) });
-                }
-            }
-            Kept::All { headers, may_have_notes } => {
-                *may_have_notes |= Known::of_length(name.len()).is_some_and(Known::is_a_note);
-                headers.push((name, Some(value)));
-            }
+        if let Some(all) = &mut self.all {
+            all.push(name, value);
+        } else if let Some((known, is_exact)) = Known::of(&name) {
+            self.known.add(known, is_exact, value);
         }
     }
 
@@ -272,42 +286,104 @@ impl<'m> HeaderReader<'m> {
     }
 
     /// A whole context if there is one.
+    #[inline]
     pub(super) fn whole_context(&self) -> Option<&'m TraceContext> {
         self.context
     }
 
     /// The headers to be captured, as attributes.
-    pub(super) fn take_captured(&mut self) -> Option<Vec<KeyValue>> {
-        self.captured.take().map(|captured| captured.into_attributes())
+    pub(super) fn take_captured(&mut self) -> Vec<KeyValue> {
+        self.captured.take().map(|captured| captured.into_attributes()).unwrap_or_default()
+    }
+
+    /// Whether there are any.
+    #[inline]
+    pub(super) fn captures(&self) -> bool {
+        self.captured.is_some()
     }
 
     /// All headers, with repeats settled.
+    #[inline]
     pub(super) fn headers(&mut self) -> Headers<'_, 'm> {
-        match &mut self.kept {
-            Kept::Known(known) => {
-                if let Some(repeated) = known.repeated.take() {
-                    known.settle(*repeated, self.repeats);
-                }
-                Headers::Known(known)
-            }
-            Kept::All { headers, may_have_notes } => Headers::All {
-                headers: AllHeaders::new(std::mem::take(headers), self.repeats),
-                may_have_notes: *may_have_notes,
-            },
+        if let Some(All { headers, may_have_notes }) = self.all.take() {
+            return Headers::All {
+                headers: AllHeaders::new(headers, self.repeats),
+                may_have_notes,
+            };
         }
+        if let Some(found) = &mut self.known.found {
+            found.settle(self.repeats);
+        }
+        Headers::Known(&self.known)
+    }
+}
+
+impl<'m> All<'m> {
+    fn push(&mut self, name: Cow<'m, str>, value: HeaderValue<'m>) {
+        self.may_have_notes |= Known::of_length(name.len()).is_some_and(Known::is_a_note);
+        self.headers.push((name, Some(value)));
     }
 }
 
 impl<'m> KnownHeaders<'m> {
-    fn add(&mut self, known: Known, found: Found<'m>) {
-        match &mut self.first[known as usize] {
-            nothing @ None => *nothing = Some(found),
-            Some(_) => self.repeated.get_or_insert_default().0.push((known, found)),
+    #[inline]
+    fn add(&mut self, known: Known, is_exact: bool, value: HeaderValue<'m>) {
+        match (&mut self.found, value) {
+            (None, HeaderValue(Cow::Borrowed(bytes))) if self.held[known as usize].is_none() => {
+                self.held[known as usize] = Some(Held { bytes, is_exact });
+            }
+            (_, value) => self.found().add(known, Found { is_exact, value: Some(value) }),
         }
     }
 
-    fn settle(&mut self, Repeated(repeated): Repeated<'m>, repeats: Repeats) {
-        for (known, again) in repeated {
+    #[cold]
+    fn found(&mut self) -> &mut AnyFound<'m> {
+        self.found.get_or_insert_with(|| {
+            let first = self.held.map(|held| held.map(Found::from));
+            Box::new(AnyFound { first, repeated: Vec::new() })
+        })
+    }
+
+    /// The value as it came.
+    #[inline]
+    pub(super) fn bytes(&self, known: Known) -> Option<&[u8]> {
+        match &self.found {
+            None => self.held[known as usize].map(|held| held.bytes),
+            Some(found) => found.bytes(known),
+        }
+    }
+
+    #[inline]
+    pub(super) fn text(&self, known: Known) -> Option<&str> {
+        std::str::from_utf8(self.bytes(known)?).ok()
+    }
+
+    /// Whether the header is there at all, readable or not.
+    #[inline]
+    pub(super) fn has(&self, known: Known) -> bool {
+        match &self.found {
+            None => self.held[known as usize].is_some(),
+            Some(found) => found.first[known as usize].is_some(),
+        }
+    }
+}
+
+impl<'m> From<Held<'m>> for Found<'m> {
+    fn from(Held { bytes, is_exact }: Held<'m>) -> Self {
+        Self { is_exact, value: Some(bytes.into()) }
+    }
+}
+
+impl<'m> AnyFound<'m> {
+    fn add(&mut self, known: Known, found: Found<'m>) {
+        match &mut self.first[known as usize] {
+            nothing @ None => *nothing = Some(found),
+            Some(_) => self.repeated.push((known, found)),
+        }
+    }
+
+    fn settle(&mut self, repeats: Repeats) {
+        for (known, again) in self.repeated.drain(..) {
             let Some(first) = &mut self.first[known as usize] else { continue };
             match (first.is_exact, again.is_exact) {
                 (true, false) => {}
@@ -319,19 +395,9 @@ impl<'m> KnownHeaders<'m> {
         }
     }
 
-    /// The value as it came.
-    pub(super) fn bytes(&self, known: Known) -> Option<&[u8]> {
+    fn bytes(&self, known: Known) -> Option<&[u8]> {
         let value = self.first[known as usize].as_ref()?.value.as_ref()?;
         Some(&value.0)
-    }
-
-    pub(super) fn text(&self, known: Known) -> Option<&str> {
-        self.first[known as usize].as_ref()?.value.as_ref()?.text()
-    }
-
-    /// Whether the header is there at all, readable or not.
-    pub(super) fn has(&self, known: Known) -> bool {
-        self.first[known as usize].is_some()
     }
 }
 

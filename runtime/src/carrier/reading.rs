@@ -78,13 +78,14 @@ impl Reading {
     }
 
     /// Adds what is told of the message beside what it tells itself.
+    #[inline]
     pub(crate) fn add_to(&self, facts: &mut Facts<'_>) {
-        facts.capture(self.captured());
-        facts.sent_at_unless_known(self.notes.sent);
-    }
-
-    pub(super) fn captured(&self) -> &[KeyValue] {
-        self.beside.as_ref().map_or(&[], |beside| &beside.captured)
+        if let Some(beside) = &self.beside {
+            facts.capture(&beside.captured);
+        }
+        if let Some(sent) = self.notes.sent {
+            facts.sent_at_unless_known(sent);
+        }
     }
 
     pub(crate) fn baggage(&self) -> Option<&Baggage> {
@@ -94,6 +95,7 @@ impl Reading {
         }
     }
 
+    #[inline]
     pub(crate) fn take_baggage(&mut self) -> Option<Baggage> {
         match &self.context {
             None => self.beside.as_mut()?.baggage.take(),

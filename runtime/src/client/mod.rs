@@ -4,6 +4,7 @@
 mod polled;
 
 use std::borrow::Cow;
+use std::mem;
 
 use opentelemetry::trace::SpanKind;
 use opentelemetry::{Key, KeyValue};
@@ -131,7 +132,7 @@ impl<'a> Receiving<'a> {
     }
 
     fn draft(self) -> Draft<'a> {
-        draft(&self.operation, kind::RECEIVE, None, self.fields)
+        draft(self.operation, kind::RECEIVE, None, self.fields)
     }
 }
 
@@ -204,7 +205,7 @@ impl<'a> Settling<'a> {
 
     fn draft(self, about: Received<'_>) -> Draft<'a> {
         let Self { operation, is_settlement, fields } = self;
-        let mut draft = draft(&operation, kind::SETTLE, Some(about), fields);
+        let mut draft = draft(operation, kind::SETTLE, Some(about), fields);
         if !is_settlement {
             draft
                 .description
@@ -223,13 +224,13 @@ const WANTED: Wanted<'static> = Wanted { max_links: MAX_LINKS, headers: &[] };
 
 /// The span of an operation that may know its messages already.
 fn draft<'a>(
-    operation: &Operation,
+    mut operation: Operation,
     operation_type: &'static str,
     about: Option<Received<'_>>,
     fields: &'a [(&'static str, FieldValue<'a>)],
 ) -> Draft<'a> {
     let mut about = about.unwrap_or_else(Received::none);
-    about.facts.overrule(&operation.said);
+    about.facts.overrule(mem::take(&mut operation.said));
     // What is settled is called by what is done: `ack orders`.
     let default = match operation_type {
         kind::SETTLE => operation.site.function(),
@@ -274,7 +275,7 @@ impl Known {
     fn of(operation: &Operation, fields: &[(&'static str, Plain)]) -> Self {
         let said = operation.said.clone();
         let mut facts = Agreement::default();
-        facts.overrule(&said);
+        facts.overrule(said.clone());
         let told = facts.attributes(kind::RECEIVE).map(|told| told.key);
         let told = told.chain(fields.iter().map(|(name, _)| Key::from_static_str(name))).collect();
         Self { said, told }
@@ -282,7 +283,7 @@ impl Known {
 
     fn tell_the_rest<K>(&self, span: &mut ActiveSpan, brought: &impl Polled<K>) {
         let Some(mut received) = brought.polled(WANTED) else { return };
-        received.facts.overrule(&self.said);
+        received.facts.overrule(self.said.clone());
         let mut links = Vec::new();
         received.add_links_to_origins(&mut links, kind::RECEIVE, MAX_LINKS);
         let mut attributes: Vec<KeyValue> = received.facts.attributes(kind::RECEIVE).collect();

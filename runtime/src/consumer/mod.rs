@@ -6,6 +6,7 @@ mod unstarted;
 use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
+use std::mem;
 use std::time::Duration;
 
 use opentelemetry::baggage::BaggageExt;
@@ -17,7 +18,7 @@ pub(crate) use received::{Received, Wanted};
 pub use unstarted::UnstartedSpan;
 
 use crate::carrier::hops;
-use crate::operation::{Operation, count, link_with_role, text};
+use crate::operation::{Operation, count, link_with_role, tell};
 use crate::outcome::IntoOutcome;
 use crate::relation::{Baggage, MAX_LINKS, Parent, Placement, Relation, Situation};
 use crate::semconv::{key, link_role, operation};
@@ -213,12 +214,12 @@ impl<'a, Number> Consumer<'a, Number> {
     }
 
     /// Reads `message` and starts the span, as a child of the sender's or linked to it.
-    pub fn start<K, M>(self, message: &M) -> ActiveSpan
+    pub fn start<K, M>(mut self, message: &M) -> ActiveSpan
     where
         M: Receive<K> + ?Sized,
         K: TakenBy<Number>,
     {
-        let Self { handler, wanted, fields, .. } = &self;
+        let Self { handler, wanted, fields, .. } = &mut self;
         let mut received = Received::none();
         message.receive(wanted, &mut received);
         handler.start(&mut received, wanted.max_links, fields)
@@ -324,9 +325,9 @@ struct Handler {
 }
 
 impl Handler {
-    /// Starts the span of one call.
+    /// Starts the span of one call, which takes what the user said of it.
     fn start(
-        &self,
+        &mut self,
         received: &mut Received<'_>,
         max_links: usize,
         fields: &[(&'static str, FieldValue<'_>)],
@@ -364,7 +365,7 @@ impl Handler {
     }
 
     fn start_for_messages(
-        &self,
+        &mut self,
         received: &mut Received<'_>,
         max_links: usize,
         fields: &[(&'static str, FieldValue<'_>)],
@@ -383,11 +384,9 @@ impl Handler {
             is_batch: received.batch_size().is_some(),
             max_links,
         });
-        received.facts.overrule(&operation.said);
+        received.facts.overrule(mem::take(&mut operation.said));
         received.contexts.note(&placement, operation.site, &received.facts);
 
-        // Before the parent takes the sender away.
-        let running = received.running();
         let maker = Maker::of(operation.site, operation.enabled);
         let is_named = maker.is_somebody() || cfg!(feature = "metrics");
         let destination = received.facts.destination_for_a_name();
@@ -399,14 +398,15 @@ impl Handler {
                 operation.measured(operation::PROCESS, names, facts, received.messages());
             Box::new(measured.handling(&placement, received.waited(), facts))
         });
-        let mut description = Description::none();
-        if let Some(names) = names.filter(|_| maker.is_somebody()) {
-            description.name = names.span;
-            description.kind = SpanKind::Consumer;
-            add_links(&mut description.links, &placement, received, ambient);
-            let attributes = &mut description.attributes;
-            add_attributes(attributes, names.operation, operation.site, &placement, received);
-        }
+        let description = match names.filter(|_| maker.is_somebody()) {
+            Some(names) => Description {
+                name: names.span,
+                kind: SpanKind::Consumer,
+                links: links(&placement, received, ambient),
+                attributes: attributes(names.operation, operation.site, &placement, received),
+            },
+            None => Description::none(),
+        };
         Draft {
             site: operation.site,
             maker,
@@ -417,7 +417,8 @@ impl Handler {
                 Parent::None | Parent::Origin => Lineage::Root,
             },
             fields,
-            running,
+            running: received.running(),
+            // It takes the sender away, whom all others name.
             parent: parent(&placement, received, &ambient_context).unwrap_or_default(),
             #[cfg(feature = "metrics")]
             measured,
@@ -427,58 +428,55 @@ impl Handler {
 }
 
 /// The span's links, in the order of the table: origins, then the ambient span.
-fn add_links(
-    links: &mut Vec<Link>,
-    placement: &Placement,
-    received: &Received<'_>,
-    ambient: &SpanContext,
-) {
+fn links(placement: &Placement, received: &Received<'_>, ambient: &SpanContext) -> Vec<Link> {
     let Placement { origins_linked, attempts_linked, ambient_linked, .. } = *placement;
-    *links = Vec::with_capacity(origins_linked + attempts_linked + usize::from(ambient_linked));
-    received.add_links_to_origins(links, operation::PROCESS, origins_linked);
+    let mut links =
+        Vec::with_capacity(origins_linked + attempts_linked + usize::from(ambient_linked));
+    received.add_links_to_origins(&mut links, operation::PROCESS, origins_linked);
     for attempt in received.attempts().iter().take(attempts_linked) {
         links.push(link_with_role(attempt, link_role::ATTEMPT));
     }
     if ambient_linked {
         links.push(link_with_role(ambient, link_role::AMBIENT));
     }
+    links
 }
 
-fn add_attributes(
-    attributes: &mut Vec<KeyValue>,
+fn attributes(
     operation_name: Cow<'static, str>,
     site: Site,
     placement: &Placement,
     received: &Received<'_>,
-) {
-    let name = text(key::OPERATION_NAME, operation_name);
-    let kind = KeyValue::new(key::OPERATION_TYPE, operation::PROCESS);
-    let function = KeyValue::new(key::FUNCTION_NAME, site.qualified_function());
-    // The span says why it is what it is.
-    let relation = KeyValue::new(key::RELATION_KIND, placement.kind.as_str());
-    let reason = placement.reason.map(|why| KeyValue::new(key::RELATION_REASON, why.as_str()));
+) -> Vec<KeyValue> {
     let batch_size = received.batch_size();
     let more = received.facts.len()
         + usize::from(placement.left_out > 0)
         + usize::from(batch_size.is_some());
-    *attributes = match reason {
-        // A list made of them in one go is made where it stays.
-        None if more == 0 => [name, kind, function, relation].into(),
-        Some(reason) if more == 0 => [name, kind, function, relation, reason].into(),
-        reason => {
-            let mut all = Vec::with_capacity(5 + more);
-            all.extend([name, kind, function, relation]);
-            all.extend(reason);
-            received.facts.add_attributes(&mut all, operation::PROCESS);
-            all
+    let mut attributes = Vec::with_capacity(5 + more);
+    let kind = (key::OPERATION_TYPE, operation::PROCESS);
+    let function = (key::FUNCTION_NAME, site.qualified_function());
+    // The span says why it is what it is.
+    let relation = (key::RELATION_KIND, placement.kind.as_str());
+    match operation_name {
+        Cow::Borrowed(name) => {
+            tell(&mut attributes, [(key::OPERATION_NAME, name), kind, function, relation]);
         }
-    };
+        Cow::Owned(name) => {
+            attributes.push(KeyValue::new(key::OPERATION_NAME, name));
+            tell(&mut attributes, [kind, function, relation]);
+        }
+    }
+    if let Some(reason) = placement.reason {
+        tell(&mut attributes, [(key::RELATION_REASON, reason.as_str())]);
+    }
+    received.facts.add_attributes(&mut attributes, operation::PROCESS);
     if placement.left_out > 0 {
         attributes.push(count(key::LINKS_LEFT_OUT, placement.left_out));
     }
     if let Some(size) = batch_size {
         attributes.push(count(key::BATCH_MESSAGE_COUNT, size));
     }
+    attributes
 }
 
 /// The parent, and the baggage that the handler works under, if there is any.

@@ -156,12 +156,13 @@ impl<'m> Received<'m> {
 
     fn take_one<M: Message + ?Sized>(&mut self, message: &'m M, wanted: &Wanted<'m>) {
         Propagator::current().read(message, wanted.headers, &mut self.reading);
-        let facts = self.facts.of_one();
-        message.describe(facts);
-        self.reading.add_to(facts);
+        let mut facts = Facts::default();
+        message.describe(&mut facts);
+        self.reading.add_to(&mut facts);
         self.contexts.add(&self.reading);
         #[cfg(feature = "metrics")]
         self.sent.extend(facts.time_sent());
+        self.facts = Agreement::of_one(facts);
     }
 
     fn take(&mut self, message: &'m dyn Message, propagator: Propagator, wanted: &Wanted<'m>) {
@@ -205,6 +206,7 @@ impl<'m> Received<'m> {
     }
 
     /// Who sent a single message, where that is known.
+    #[inline]
     fn origin(&self) -> Option<&SpanContext> {
         Some(self.reading.origin()).filter(|origin| origin.is_valid())
     }
@@ -216,6 +218,7 @@ impl<'m> Received<'m> {
     }
 
     /// What the handler is started by.
+    #[inline]
     pub(crate) fn running(&self) -> Running {
         match &self.batch {
             None => Running::Message(MessageId::new(self.origin(), self.facts.message_id())),
@@ -258,12 +261,15 @@ impl<'m> Received<'m> {
                 links.extend(links_to(&together.origins, &self.facts, operation_type, at_most));
             }
             // With nobody to differ from, a link needs no facts of its own.
-            (None, Some(origin)) if at_most > 0 => links.push(Link::with_context(origin.clone())),
-            (None, _) => {}
+            (None, origin) => {
+                let linked = origin.into_iter().take(at_most);
+                links.extend(linked.map(|origin| Link::with_context(origin.clone())));
+            }
         }
     }
 
     /// How a single message was sent.
+    #[inline]
     pub(crate) fn sending(&self) -> Sending {
         if self.batch.is_some() {
             return Sending::default();
@@ -281,6 +287,7 @@ impl<'m> Received<'m> {
     }
 
     /// The message's baggage; of a batch, what all messages agree on.
+    #[inline]
     pub(crate) fn take_baggage(&mut self) -> Option<Baggage> {
         match &mut self.batch {
             None => self.reading.take_baggage(),

@@ -33,6 +33,7 @@ impl Contexts {
     }
 
     /// Adds a message that has been read.
+    #[inline]
     pub(crate) fn add(&mut self, reading: &Reading) {
         if reading.origin().is_valid() {
             self.readable += 1;
@@ -45,6 +46,7 @@ impl Contexts {
     }
 
     /// Takes note of the messages of one handling, unless their contexts are not looked at.
+    #[inline]
     pub(crate) fn note(self, placement: &Placement, site: Site, facts: &Agreement<'_>) {
         if placement.kind == Kind::Ignore {
             return;

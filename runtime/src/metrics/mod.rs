@@ -26,7 +26,6 @@ pub(crate) struct Measured {
     /// Whether that is told.
     is_typed: bool,
     attributes: Vec<KeyValue>,
-    destination_is_given: bool,
     messages: usize,
     /// Of a handler alone.
     handling: Option<Handling>,
@@ -50,16 +49,14 @@ impl Measured {
         operation_type: &'static str,
         operation_name: Cow<'static, str>,
         facts: &Agreement<'_>,
-        destination_is_given: bool,
         messages: usize,
     ) -> Self {
         let mut attributes = vec![KeyValue::new(key::OPERATION_NAME, operation_name)];
-        attributes.extend(facts.attributes_of_few_values(operation_type, destination_is_given));
+        attributes.extend(facts.attributes_of_few_values(operation_type));
         Self {
             operation_type,
             is_typed: true,
             attributes,
-            destination_is_given,
             messages,
             handling: None,
             started: clock(),
@@ -91,9 +88,7 @@ impl Measured {
 
     /// Adds what a poll brought.
     pub(crate) fn bring(&mut self, facts: &Agreement<'_>, messages: usize) {
-        for attribute in
-            facts.attributes_of_few_values(self.operation_type, self.destination_is_given)
-        {
+        for attribute in facts.attributes_of_few_values(self.operation_type) {
             if self.attribute(attribute.key.as_str()).is_none() {
                 self.attributes.push(attribute);
             }

@@ -3,6 +3,7 @@
 mod publish;
 
 use std::borrow::Cow;
+use std::mem;
 
 use opentelemetry::trace::{SpanContext, SpanKind, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
@@ -167,17 +168,19 @@ impl<'a> Producer<'a> {
 
     /// Starts the span and writes its context into `message`, or into every message of a batch.
     /// Where no span is made, the ambient context is written all the same.
-    pub fn start<K, M>(self, message: &mut M) -> ActiveSpan
+    pub fn start<K, M>(mut self, message: &mut M) -> ActiveSpan
     where
         M: Publish<K> + ?Sized,
     {
+        let said = mem::take(&mut self.operation.said);
         let ambient = current_context();
         let keeps = |existing: &SpanContext| self.keeps(existing, ambient.span().span_context());
         let mut look = Look::new(&keeps);
         message.look(&mut look);
+        look.facts.overrule(said);
         let notes = self.notes(&ambient);
         let has_to_say = self.new_trace || self.retry;
-        let draft = self.draft(&mut look, M::IS_BATCH, ambient.clone());
+        let draft = self.draft(&look, M::IS_BATCH, ambient.clone());
         let carried = look.carried;
         let mut span = draft.start();
         let context = TraceContext::detached(&span.context());
@@ -247,9 +250,8 @@ impl<'a> Producer<'a> {
         }
     }
 
-    fn draft(&self, look: &mut Look<'_, '_>, is_batch: bool, ambient: Context) -> Draft<'a> {
+    fn draft(&self, look: &Look<'_, '_>, is_batch: bool, ambient: Context) -> Draft<'a> {
         let Self { operation, fields, .. } = self;
-        look.facts.overrule(&operation.said);
         let operation_type = if self.is_creation { operation::CREATE } else { operation::SEND };
         let names = operation.names(operation_type, look.facts.destination_for_a_name());
         #[cfg(feature = "metrics")]

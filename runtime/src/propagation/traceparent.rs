@@ -41,8 +41,7 @@ pub(crate) fn parse(header: &[u8]) -> Option<Traceparent> {
     if !may_end_so || [known[2], known[35], known[52]] != *b"---" {
         return None;
     }
-    let (high, low) = (word::<3>(known)?, word::<19>(known)?);
-    let span_id = word::<36>(known)?;
+    let [high, low, span_id] = words(known)?;
     if high | low == 0 || span_id == 0 {
         return None;
     }
@@ -100,32 +99,41 @@ fn digit(letter: u8) -> Option<u8> {
     }
 }
 
-/// The number that the sixteen digits from `AT` on stand for.
+/// The numbers that the digits of both ids stand for, in words of sixteen digits.
 #[inline]
-fn word<const AT: usize>(header: &[u8; LENGTH]) -> Option<u64> {
-    let (high, low) = header[AT..].split_first_chunk()?;
-    let (high, high_is_valid) = half_word(*high);
-    let (low, low_is_valid) = half_word(*low.first_chunk()?);
-    (high_is_valid & low_is_valid).then_some(high << 32 | low)
+fn words(header: &[u8; LENGTH]) -> Option<[u64; 3]> {
+    let (high, wrong_in_high) = word::<3>(header)?;
+    let (low, wrong_in_low) = word::<19>(header)?;
+    let (span_id, wrong_in_span_id) = word::<36>(header)?;
+    (wrong_in_high | wrong_in_low | wrong_in_span_id == 0).then_some([high, low, span_id])
 }
 
-/// The number that eight digits stand for, and whether they are digits; looked at all at once: one byte
-/// of a word is one digit.
+/// The number that the sixteen digits from `AT` on stand for, and zero if they are digits.
 #[inline]
-fn half_word(digits: [u8; 8]) -> (u64, bool) {
+fn word<const AT: usize>(header: &[u8; LENGTH]) -> Option<(u64, u64)> {
+    let (high, low) = header[AT..].split_first_chunk()?;
+    let (high, wrong_in_high) = half_word(*high);
+    let (low, wrong_in_low) = half_word(*low.first_chunk()?);
+    Some((high << 32 | low, wrong_in_high | wrong_in_low))
+}
+
+/// The number that eight digits stand for, and zero if they are digits: looked at all at once, one byte of
+/// a word is one digit.
+#[inline]
+fn half_word(digits: [u8; 8]) -> (u64, u64) {
     const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x80 * ONES;
-    let letters = u64::from_be_bytes(digits);
-    // The high bit of each byte that is at least so much; of one below 0x80 no sum is carried to the next.
-    let at_least = |least: u8| (letters & !HIGH) + (0x80 - u64::from(least)) * ONES;
-    let digits = at_least(b'0') & !at_least(b'9' + 1);
-    let letters_of_hex = at_least(b'a') & !at_least(b'f' + 1);
-    let is_valid = (digits | letters_of_hex) & !letters & HIGH == HIGH;
-    let values = (letters & (0x0f * ONES)) + ((letters >> 6) & ONES) * 9;
+    let digits = u64::from_be_bytes(digits);
+    // Whatever stands there, each is less than 25, so that nothing is carried from one to the next.
+    let values = (digits & (0x0f * ONES)) + ((digits >> 6) & ONES) * 9;
+    // Printed anew they are what they were, if they are digits. Some letters past `f` are as well, as more
+    // than 15.
+    let are_letters = ((values + 6 * ONES) >> 4) & ONES;
+    let printed = values + u64::from(b'0') * ONES + are_letters * u64::from(b'a' - b'0' - 10);
+    let wrong = (printed ^ digits) | (values & (0xf0 * ONES));
     // Pairs of digits are put together, then pairs of those.
     let values = (values | values >> 4) & 0x00ff_00ff_00ff_00ff;
     let values = (values | values >> 8) & 0x0000_ffff_0000_ffff;
-    ((values | values >> 16) & 0xffff_ffff, is_valid)
+    ((values | values >> 16) & 0xffff_ffff, wrong)
 }
 
 #[cfg(test)]

@@ -45,8 +45,12 @@ pub(super) struct Unmade {
 }
 
 /// Who makes a span for this site.
+#[inline]
 pub(super) fn maker(site: Site) -> Maker {
-    if is_enabled(site.callsite()) {
+    if LevelFilter::current() == LevelFilter::OFF {
+        // There is no subscriber, or none that wants anything.
+        otel::maker()
+    } else if is_enabled(site.callsite()) {
         Maker::Tracing
     } else if Listener::here().is_a_layer() {
         // Filtered out on purpose.
@@ -187,7 +191,7 @@ impl Undecided {
                 let Unmade { mut description, fields, parent, .. } = *unmade;
                 // `tracing` has them for its log lines; nobody carries them to this span.
                 description.attributes.extend(fields);
-                otel::make(&mut description, parent, inside)
+                otel::make(description, parent, inside)
             }
         }
     }

@@ -83,10 +83,12 @@ pub(crate) fn without_its_span(context: &Context) -> Context {
 }
 
 /// The context of `tracing`'s current span, where that is nearer than OpenTelemetry's current one.
+#[inline]
 fn nearer(current: &Context) -> Option<Context> {
-    if !a_subscriber_was_set() {
-        return None;
-    }
+    if a_subscriber_was_set() { nearer_than(current) } else { None }
+}
+
+fn nearer_than(current: &Context) -> Option<Context> {
     let span = current.span().span_context().span_id();
     let attached = Inside::ask(|inside| inside.attached);
     let may_be_nearer = match attached.filter(|attached| attached.span == span) {
@@ -97,6 +99,7 @@ fn nearer(current: &Context) -> Option<Context> {
 }
 
 #[cfg(feature = "tracing")]
+#[inline]
 fn a_subscriber_was_set() -> bool {
     tracing::dispatcher::has_been_set()
 }

@@ -82,14 +82,13 @@ impl Description {
         }
     }
 
-    /// By reference, since what is large is moved less often so.
     #[inline]
-    fn take_builder(&mut self) -> SpanBuilder {
+    fn into_builder(self) -> SpanBuilder {
         SpanBuilder {
-            span_kind: Some(self.kind.clone()),
-            name: mem::take(&mut self.name),
-            attributes: Some(mem::take(&mut self.attributes)),
-            links: Some(mem::take(&mut self.links)),
+            span_kind: Some(self.kind),
+            name: self.name,
+            attributes: Some(self.attributes),
+            links: Some(self.links),
             ..SpanBuilder::default()
         }
     }
@@ -106,45 +105,44 @@ pub(crate) enum Lineage {
 
 impl Draft<'_> {
     /// Makes the span, if there is somebody to make it.
-    pub(crate) fn start(mut self) -> ActiveSpan {
-        let maker = self.maker;
+    pub(crate) fn start(self) -> ActiveSpan {
+        let Self { site, maker, failure_event, mut description, parent, lineage, fields, .. } =
+            self;
         if let Maker::Nobody(Way::Suppressed) = maker {
             ways::note(Way::Suppressed, None);
             return ActiveSpan::passing_through(None);
         }
         let mut inside = Inside::new();
-        inside.started_by = mem::take(&mut self.running);
+        inside.started_by = self.running;
         #[cfg(feature = "metrics")]
         {
-            inside.measured = self.measured.take();
+            inside.measured = self.measured;
         }
         // Also where the span is filtered out: a failure has a level of its own.
         #[cfg(feature = "tracing")]
-        if self.failure_event && maker != Maker::Nobody(Way::SwitchedOff) {
-            inside.tells_failure = Some(self.site.failure());
+        if failure_event && maker != Maker::Nobody(Way::SwitchedOff) {
+            inside.tells_failure = Some(site.failure());
         }
         if let Maker::Nobody(way) = maker {
             ways::note(way, None);
-            inside.attach = Attach::Other(self.parent);
+            inside.attach = Attach::Other(parent);
             return ActiveSpan::of(inside);
         }
         // A key that is set twice is exported twice: where a user's field has the name of one of
         // ours, the user's alone is set.
-        let fields = self.fields;
         if !fields.is_empty() {
             let is_ours =
                 |ours: &KeyValue| fields.iter().all(|(name, _)| *name != ours.key.as_str());
-            self.description.attributes.retain(is_ours);
+            description.attributes.retain(is_ours);
         }
         match maker {
             #[cfg(feature = "tracing")]
             Maker::Tracing => {
-                let Self { site, lineage, parent, description, .. } = self;
                 bridge::start(site, lineage, parent, description, fields, &mut inside);
             }
             _ => {
-                self.description.attributes.extend(attributes_of(fields));
-                let way = otel::make(&mut self.description, self.parent, &mut inside);
+                description.attributes.extend(attributes_of(fields));
+                let way = otel::make(description, parent, &mut inside);
                 ways::note(way, inside.own.as_ref());
             }
         }
@@ -175,6 +173,7 @@ impl Maker {
         not(feature = "tracing"),
         expect(unused_variables, reason = "read by the bridge alone")
     )]
+    #[inline]
     pub(crate) fn of(site: Site, is_wanted: bool) -> Self {
         if Context::is_current_telemetry_suppressed() {
             return Self::Nobody(Way::Suppressed);

@@ -73,7 +73,7 @@ static IN_USE: OnceLock<Box<dyn MakeSpan + Send + Sync>> = OnceLock::new();
 
 /// A tracer of whichever type.
 trait MakeSpan {
-    fn make(&self, description: &mut Description, parent: Context, inside: &mut Inside) -> Way;
+    fn make(&self, description: Description, parent: Context, inside: &mut Inside) -> Way;
 
     /// Whether it makes any, as far as it can be told without making one.
     fn makes_spans(&self) -> bool;
@@ -83,8 +83,8 @@ impl<T> MakeSpan for T
 where
     T: Tracer<Span: Send + Sync + 'static>,
 {
-    fn make(&self, description: &mut Description, parent: Context, inside: &mut Inside) -> Way {
-        let span = self.build_with_context(description.take_builder(), &parent);
+    fn make(&self, description: Description, parent: Context, inside: &mut Inside) -> Way {
+        let span = self.build_with_context(description.into_builder(), &parent);
         made_or_passed_on(span, parent, inside)
     }
 
@@ -104,6 +104,7 @@ const MADE_NONE: u8 = 1;
 const MADE_ONE: u8 = 2;
 
 /// Who makes a span where `tracing` does not.
+#[inline]
 pub(super) fn maker() -> Maker {
     #[cfg(feature = "testing")]
     if capture::tracer().is_some() {
@@ -116,7 +117,8 @@ pub(super) fn maker() -> Maker {
 }
 
 /// Makes a span, or lets its parent pass through.
-pub(super) fn make(description: &mut Description, parent: Context, inside: &mut Inside) -> Way {
+#[inline]
+pub(super) fn make(description: Description, parent: Context, inside: &mut Inside) -> Way {
     #[cfg(feature = "testing")]
     if let Some(tracer) = capture::tracer() {
         return tracer.make(description, parent, inside);
@@ -135,22 +137,23 @@ pub(super) fn make(description: &mut Description, parent: Context, inside: &mut 
 
 /// A tracer that does nothing answers with the parent's span or with none: then there is no span
 /// and the context passes through.
+#[inline]
 fn made_or_passed_on<S>(span: S, parent: Context, inside: &mut Inside) -> Way
 where
     S: Span + Send + Sync + 'static,
 {
     let made = span.span_context();
-    if !made.is_valid() || same_span(made, parent.span().span_context()) {
+    let has_parent = parent.has_active_span();
+    if !made.is_valid() || has_parent && same_span(made, parent.span().span_context()) {
         inside.attach = Attach::Other(parent);
         return Way::WithoutProvider;
     }
-    let own = parent.with_span(span);
+    inside.own = Some(parent.with_span(span));
     inside.attach = Attach::Own;
     inside.ends_here = true;
-    let kept = keep_random_flag(&own, &parent);
-    inside.own = Some(own);
-    if kept.is_some() {
-        inside.own = kept;
+    if has_parent {
+        let kept = inside.own.as_ref().and_then(|own| keep_random_flag(own, &parent));
+        inside.own = kept.or(inside.own.take());
     }
     Way::Api
 }

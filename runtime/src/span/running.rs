@@ -4,6 +4,7 @@
 //! handler asks: for a message that is being handled already there is a consumer's span.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
@@ -21,36 +22,42 @@ pub(crate) enum Running {
     Unchanged,
     Message(MessageId),
     Batch(Arc<[Id]>),
-    Task {
-        /// What the handler around the call handles, and its span.
-        message: Option<MessageId>,
-        handler: Option<Own>,
-        /// Whoever sent it that, and the callers.
-        not_chosen: Arc<[Id]>,
-    },
+    /// Boxed, for it is larger than the others.
+    Task(Box<Task>),
+}
+
+/// What started a task.
+#[derive(Debug, Clone)]
+pub(crate) struct Task {
+    /// What the handler around the call handles, and its span.
+    message: Option<MessageId>,
+    handler: Option<Own>,
+    /// Whoever sent it that, and the callers.
+    not_chosen: Vec<Id>,
 }
 
 /// A message as far as it can be told from others. It needs no allocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct MessageId {
-    origin: Option<Id>,
+    /// Invalid where none is known.
+    origin: Id,
     /// The hash of the id that the message has of its own.
-    own: Option<u64>,
+    own: Option<NonZeroU64>,
 }
 
 impl MessageId {
+    #[inline]
     pub(crate) fn new(origin: Option<&SpanContext>, own: Option<&str>) -> Self {
-        let hash = |own: &str| {
-            let mut hasher = DefaultHasher::new();
-            own.hash(&mut hasher);
-            hasher.finish()
-        };
-        Self { origin: origin.map(id), own: own.map(hash) }
+        Self { origin: origin.map_or(NOBODY, id), own: own.map(hash) }
+    }
+
+    fn origin(self) -> Option<Id> {
+        (self.origin != NOBODY).then_some(self.origin)
     }
 
     /// Whether both are surely one message. Without an origin nobody can tell.
     fn is(self, other: Self) -> bool {
-        self.origin.is_some() && self == other
+        self.origin != NOBODY && self == other
     }
 }
 
@@ -65,15 +72,23 @@ impl Running {
         let caller = caller.is_valid().then(|| id(caller));
         let around = ask(|started_by| match started_by {
             Self::Unchanged => (None, Vec::new()),
-            Self::Message(message) => (Some(*message), message.origin.into_iter().collect()),
+            Self::Message(message) => (Some(*message), message.origin().into_iter().collect()),
             Self::Batch(origins) => (None, origins.to_vec()),
-            Self::Task { message, not_chosen, .. } => (*message, not_chosen.to_vec()),
+            Self::Task(task) => (task.message, task.not_chosen.clone()),
         });
         // Without any the task is still one: whoever polls it has not started it.
-        let (message, around): (Option<MessageId>, Vec<Id>) = around.unwrap_or_default();
-        let handler = handler_span();
-        Self::Task { message, handler, not_chosen: around.into_iter().chain(caller).collect() }
+        let (message, mut not_chosen): (Option<MessageId>, Vec<Id>) = around.unwrap_or_default();
+        not_chosen.extend(caller);
+        Self::Task(Box::new(Task { message, handler: handler_span(), not_chosen }))
     }
+}
+
+const NOBODY: Id = (TraceId::INVALID, SpanId::INVALID);
+
+fn hash(own: &str) -> NonZeroU64 {
+    let mut hasher = DefaultHasher::new();
+    own.hash(&mut hasher);
+    NonZeroU64::new(hasher.finish()).unwrap_or(NonZeroU64::MIN)
 }
 
 fn id(span: &SpanContext) -> Id {
@@ -99,10 +114,9 @@ pub(crate) fn is_origin_of_the_running_handler(span: &SpanContext) -> bool {
     let sender = id(span);
     let is_origin = ask(|started_by| match started_by {
         Running::Unchanged => false,
-        Running::Message(message) => message.origin == Some(sender),
-        Running::Batch(senders) | Running::Task { not_chosen: senders, .. } => {
-            senders.contains(&sender)
-        }
+        Running::Message(message) => message.origin() == Some(sender),
+        Running::Batch(senders) => senders.contains(&sender),
+        Running::Task(task) => task.not_chosen.contains(&sender),
     });
     is_origin.unwrap_or(false)
 }
@@ -110,10 +124,9 @@ pub(crate) fn is_origin_of_the_running_handler(span: &SpanContext) -> bool {
 /// Whether the handler around this code was started by this very message.
 pub(crate) fn is_handled_already(message: MessageId) -> bool {
     let is_handled = ask(|started_by| match started_by {
-        Running::Message(running) | Running::Task { message: Some(running), .. } => {
-            running.is(message)
-        }
-        Running::Unchanged | Running::Batch(_) | Running::Task { message: None, .. } => false,
+        Running::Message(running) => running.is(message),
+        Running::Task(task) => task.message.is_some_and(|running| running.is(message)),
+        Running::Unchanged | Running::Batch(_) => false,
     });
     is_handled.unwrap_or(false)
 }
@@ -127,7 +140,7 @@ pub(crate) fn running_handler() -> Option<SpanContext> {
 fn handler_span() -> Option<Own> {
     let span = Inside::ask(|inside| match &inside.started_by {
         Running::Unchanged => None,
-        Running::Task { handler, .. } => Some(*handler),
+        Running::Task(task) => Some(task.handler),
         Running::Message(_) | Running::Batch(_) => Some(inside.own.as_ref().map(|own| {
             let own = own.span();
             let own = own.span_context();

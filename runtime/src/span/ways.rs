@@ -65,6 +65,7 @@ static LAST: AtomicUsize = AtomicUsize::new(0);
 const SAMPLED: u8 = 0x80;
 
 /// Takes note of one span. The first that shows a fault tells the log of it.
+#[inline]
 pub(super) fn note(way: Way, made: Option<&Context>) {
     let sampled = made.is_some_and(|made| made.span().span_context().is_sampled());
     counter(way, sampled).add(1);

@@ -177,7 +177,7 @@ mod tests {
         let capture = ["traceparent-bin"];
         let mut reading = crate::carrier::Reading::default();
         crate::carrier::Propagator::current().read(&metadata, &capture, &mut reading);
-        assert!(reading.captured().is_empty() && !reading.origin().is_valid());
+        assert!(!reading.origin().is_valid());
         assert!(!reading.unreadable);
     }
 

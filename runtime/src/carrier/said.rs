@@ -1,0 +1,110 @@
+//! What the user says of an operation: it goes before what its messages say.
+
+use std::borrow::Cow;
+
+use super::facts::{
+    ANONYMOUS, CLIENT, CONSUMER_GROUP, DESTINATION, Fact, SERVER_ADDRESS, SERVER_PORT, SYSTEM,
+    TEMPLATE, TEMPORARY,
+};
+
+/// Facts that the user tells, each with its place and once. An empty text says nothing, as of a setting
+/// that is not set.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Said(Vec<(usize, Fact<'static>)>);
+
+impl Said {
+    pub(crate) fn system(&mut self, system: Cow<'static, str>) {
+        self.text(SYSTEM, system);
+    }
+
+    pub(crate) fn destination(&mut self, destination: Cow<'static, str>) {
+        self.text(DESTINATION, destination);
+    }
+
+    pub(crate) fn destination_template(&mut self, template: Cow<'static, str>) {
+        self.text(TEMPLATE, template);
+    }
+
+    pub(crate) fn consumer_group(&mut self, group: Cow<'static, str>) {
+        self.text(CONSUMER_GROUP, group);
+    }
+
+    pub(crate) fn client_id(&mut self, id: Cow<'static, str>) {
+        self.text(CLIENT, id);
+    }
+
+    /// A host, which may have a port.
+    pub(crate) fn server(&mut self, server: Cow<'static, str>) {
+        let (host, port) = match server {
+            Cow::Borrowed(server) => {
+                let (host, port) = host_and_port(server);
+                (Cow::Borrowed(host), port)
+            }
+            Cow::Owned(server) => {
+                let (host, port) = host_and_port(&server);
+                (Cow::Owned(host.to_owned()), port)
+            }
+        };
+        let port = port.filter(|_| !host.is_empty()).map(|port| Fact::Count(port.into()));
+        self.text(SERVER_ADDRESS, host);
+        self.fact(SERVER_PORT, port);
+    }
+
+    fn text(&mut self, at: usize, text: Cow<'static, str>) {
+        self.fact(at, Some(text).filter(|text| !text.is_empty()).map(Fact::Said));
+    }
+
+    fn fact(&mut self, at: usize, fact: Option<Fact<'static>>) {
+        self.0.retain(|(known, _)| *known != at);
+        self.0.extend(fact.map(|fact| (at, fact)));
+    }
+
+    pub(super) fn is_nothing(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn into_facts(self) -> Vec<(usize, Fact<'static>)> {
+        self.0
+    }
+
+    /// The places whose facts, where a message tells them, are about what the user names otherwise: the
+    /// form of another destination's name, another server's port.
+    pub(super) fn outdated(&self) -> impl Iterator<Item = usize> + use<> {
+        let of_destination = self.says(DESTINATION).then_some([TEMPLATE, TEMPORARY, ANONYMOUS]);
+        let of_server = self.says(SERVER_ADDRESS).then_some(SERVER_PORT);
+        of_destination.into_iter().flatten().chain(of_server)
+    }
+
+    pub(super) fn places(&self) -> impl Iterator<Item = usize> {
+        self.0.iter().map(|(at, _)| *at)
+    }
+
+    pub(super) fn says(&self, at: usize) -> bool {
+        self.places().any(|known| known == at)
+    }
+}
+
+/// `broker:9092`, `[::1]:9092`, or a name alone.
+fn host_and_port(server: &str) -> (&str, Option<u16>) {
+    let split = server.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?)));
+    // Of an address of IPv6 without brackets the last part is no port.
+    let split = split.filter(|(host, _)| !host.contains(':') || host.ends_with(']'));
+    let (host, port) = split.map_or((server, None), |(host, port)| (host, Some(port)));
+    let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    (address.unwrap_or(host), port)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_a_host_and_may_have_a_port() {
+        assert_eq!(host_and_port("broker:9092"), ("broker", Some(9092)));
+        assert_eq!(host_and_port("[::1]:9092"), ("::1", Some(9092)));
+        assert_eq!(host_and_port("[::1]"), ("::1", None));
+        assert_eq!(host_and_port("broker"), ("broker", None));
+        assert_eq!(host_and_port("::1"), ("::1", None));
+        assert_eq!(host_and_port("broker:port"), ("broker:port", None));
+    }
+}
