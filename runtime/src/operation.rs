@@ -6,8 +6,6 @@ use opentelemetry::KeyValue;
 use opentelemetry::trace::{Link, SpanContext};
 
 use crate::carrier::{Agreement, Said};
-#[cfg(feature = "metrics")]
-use crate::metrics::Measured;
 use crate::relation::{Origin, Origins};
 use crate::semconv::{self, key};
 use crate::span::Site;
@@ -55,19 +53,6 @@ impl Operation {
         };
         Names { span, operation }
     }
-
-    /// What is measured of it, from now on.
-    #[cfg(feature = "metrics")]
-    pub(crate) fn measured(
-        &self,
-        operation_type: &'static str,
-        names: &Names,
-        facts: &Agreement<'_>,
-        messages: usize,
-    ) -> Measured {
-        let name = names.operation.clone();
-        Measured::new(operation_type, name, facts, messages)
-    }
 }
 
 /// A list with room for what a span mostly says of itself and its messages.
@@ -90,14 +75,17 @@ pub(crate) fn links_to<'o>(
     operation_type: &'o str,
     at_most: usize,
 ) -> impl ExactSizeIterator<Item = Link> + use<'o> {
-    let link = move |origin: &Origin<'_>| {
-        let mut attributes = match origin.facts() {
-            Some(facts) => facts.attributes_where_differing(all, operation_type),
-            None => Vec::new(),
-        };
+    let attributes = move |origin: &Origin<'_>| {
+        let differing =
+            origin.facts().map(|facts| facts.attributes_where_differing(all, operation_type));
+        let mut attributes = differing.unwrap_or_default();
         if origin.messages > 1 {
             attributes.push(count(key::LINK_MESSAGE_COUNT, origin.messages));
         }
+        attributes
+    };
+    let link = move |origin: &'o Origin<'_>| {
+        let attributes = attributes(origin);
         Link::new(origin.context.clone(), attributes, 0)
     };
     origins.iter().take(at_most).map(link)

@@ -167,10 +167,14 @@ impl<'m> Agreement<'m> {
     }
 
     /// What the user says goes before what the messages say.
+    #[inline]
     pub(crate) fn overrule(&mut self, said: Said) {
-        if said.is_nothing() {
-            return;
+        if !said.is_nothing() {
+            self.overrule_by(said);
         }
+    }
+
+    fn overrule_by(&mut self, said: Said) {
         let facts = self.facts.get_or_insert_default();
         facts.destination_varies &= !said.says(DESTINATION);
         for at in said.outdated() {

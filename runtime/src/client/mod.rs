@@ -13,6 +13,8 @@ pub use polled::Polled;
 
 use crate::carrier::{Agreement, Said};
 use crate::consumer::{Receive, Received, Wanted};
+#[cfg(feature = "metrics")]
+use crate::metrics::Measured;
 use crate::operation::{self, Operation, attribute_list, count, left_out};
 use crate::outcome::Outcome;
 use crate::relation::MAX_LINKS;
@@ -220,7 +222,7 @@ impl<'a> Settling<'a> {
     }
 }
 
-const WANTED: Wanted<'static> = Wanted { max_links: MAX_LINKS, headers: &[] };
+const WANTED: Wanted<'static> = Wanted { max_links: MAX_LINKS, headers: None };
 
 /// The span of an operation that may know its messages already.
 fn draft<'a>(
@@ -239,7 +241,7 @@ fn draft<'a>(
     let names = operation.names(default, about.facts.destination_for_a_name());
     // What a poll brings is not there yet.
     #[cfg(feature = "metrics")]
-    let measured = operation.measured(operation_type, &names, &about.facts, 0);
+    let measured = Measured::new(operation_type, names.operation.clone(), &about.facts, 0);
     let mut attributes = attribute_list([
         KeyValue::new(key::OPERATION_NAME, names.operation),
         KeyValue::new(key::OPERATION_TYPE, operation_type),

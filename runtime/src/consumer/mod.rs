@@ -18,6 +18,8 @@ pub(crate) use received::{Received, Wanted};
 pub use unstarted::UnstartedSpan;
 
 use crate::carrier::hops;
+#[cfg(feature = "metrics")]
+use crate::metrics::Measured;
 use crate::operation::{Operation, count, link_with_role, tell};
 use crate::outcome::IntoOutcome;
 use crate::relation::{Baggage, MAX_LINKS, Parent, Placement, Relation, Situation};
@@ -48,8 +50,8 @@ use crate::span::{
 pub fn consume(site: impl Into<Site>) -> Consumer<'static> {
     let operation = Operation::new(site.into());
     let handler = Handler { operation, relation: Relation::LINK };
-    let wanted = Wanted { max_links: MAX_LINKS, headers: &[] };
-    Consumer { handler, wanted, fields: &[], number: PhantomData }
+    let wanted = Wanted { max_links: MAX_LINKS, headers: None };
+    Consumer { handler, wanted, fields: None, number: PhantomData }
 }
 
 /// Says that the span which is current is a consumer's span for `message` already, made by somebody
@@ -70,7 +72,7 @@ pub fn consume(site: impl Into<Site>) -> Consumer<'static> {
 /// # deliver(&Traced::new(7));
 /// ```
 pub fn handled_by_current_span<K, M: Receive<K> + ?Sized>(message: &M) -> ActiveSpan {
-    let wanted = Wanted { max_links: MAX_LINKS, headers: &[] };
+    let wanted = Wanted { max_links: MAX_LINKS, headers: None };
     ActiveSpan::unmade(Received::of(message, &wanted).running())
 }
 
@@ -103,7 +105,7 @@ pub fn handled_by_current_span<K, M: Receive<K> + ?Sized>(message: &M) -> Active
 pub struct Consumer<'a, Number = AnyNumber> {
     handler: Handler,
     wanted: Wanted<'a>,
-    fields: &'a [(&'static str, FieldValue<'a>)],
+    fields: Option<&'a [(&'static str, FieldValue<'a>)]>,
     number: PhantomData<fn() -> Number>,
 }
 
@@ -117,8 +119,8 @@ impl<Number> Consumer<'static, Number> {
         headers: &'static [&'static str],
     ) -> Self {
         let handler = Handler { operation, relation };
-        let wanted = Wanted { max_links, headers };
-        Self { handler, wanted, fields: &[], number: PhantomData }
+        let wanted = Wanted { max_links, headers: Some(headers) };
+        Self { handler, wanted, fields: None, number: PhantomData }
     }
 }
 
@@ -131,7 +133,7 @@ impl<'a, Number> Consumer<'a, Number> {
     where
         'a: 'b,
     {
-        Consumer { fields, ..self }
+        Consumer { fields: Some(fields), ..self }
     }
 
     /// How many links the span may have, 128 unless told otherwise: the SDK's own limit, which has
@@ -159,7 +161,7 @@ impl<'a, Number> Consumer<'a, Number> {
     where
         'a: 'b,
     {
-        let wanted = Wanted { headers: names, ..self.wanted };
+        let wanted = Wanted { headers: Some(names), ..self.wanted };
         Consumer { wanted, ..self }
     }
 
@@ -222,7 +224,7 @@ impl<'a, Number> Consumer<'a, Number> {
         let Self { handler, wanted, fields, .. } = &mut self;
         let mut received = Received::none();
         message.receive(wanted, &mut received);
-        handler.start(&mut received, wanted.max_links, fields)
+        handler.start(&mut received, wanted.max_links, fields.unwrap_or_default())
     }
 
     /// Reads `message` now, for a span that starts later: where a function is called with the
@@ -246,7 +248,7 @@ impl<'a, Number> Consumer<'a, Number> {
     {
         let Self { handler, wanted, fields, .. } = self;
         let received = Received::of(message, &wanted).into_owned();
-        UnstartedSpan::new(handler, received, wanted.max_links, fields)
+        UnstartedSpan::new(handler, received, wanted.max_links, fields.unwrap_or_default())
     }
 
     /// Runs `future` inside the span, which starts when the returned future is first polled; what
@@ -276,11 +278,11 @@ impl<'a, Number> Consumer<'a, Number> {
     {
         let Self { handler, wanted, fields, number } = self;
         // Borrowed fields can't be sent to another thread, where this future may be polled.
-        let fields = Plain::all(fields);
+        let fields = Plain::all(fields.unwrap_or_default());
         async move {
             let mut span = {
-                let fields = &Plain::as_fields(&fields);
-                Consumer { handler, wanted, fields, number }.start(message)
+                let fields = Plain::as_fields(&fields);
+                Consumer { handler, wanted, fields: Some(&fields), number }.start(message)
             };
             let result = span.run(future).await;
             span.finish(result.outcome());
@@ -394,8 +396,12 @@ impl Handler {
         #[cfg(feature = "metrics")]
         let measured = names.as_ref().map(|names| {
             let facts = &received.facts;
-            let measured =
-                operation.measured(operation::PROCESS, names, facts, received.messages());
+            let measured = Measured::new(
+                operation::PROCESS,
+                names.operation.clone(),
+                facts,
+                received.messages(),
+            );
             Box::new(measured.handling(&placement, received.waited(), facts))
         });
         let description = match names.filter(|_| maker.is_somebody()) {

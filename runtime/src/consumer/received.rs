@@ -73,7 +73,8 @@ impl<B: Batch + ?Sized> Receive<Many> for B {
 #[derive(Debug, Clone, Copy)]
 pub struct Wanted<'w> {
     pub(crate) max_links: usize,
-    pub(crate) headers: &'w [&'w str],
+    /// None, where none are: so every handler has a word less to write.
+    pub(crate) headers: Option<&'w [&'w str]>,
 }
 
 /// A number of messages that a handler takes: [`AnyNumber`] takes both, [`One`] a single message.
@@ -97,7 +98,7 @@ pub struct Received<'m> {
     pub(crate) facts: Agreement<'m>,
     /// How many messages have one.
     pub(crate) contexts: Contexts,
-    /// Of the message that was read last: of a single one, what it carries.
+    /// What a single message carries.
     reading: Reading,
     batch: Option<Box<Together<'m>>>,
     /// When each message was sent, where that is known.
@@ -155,7 +156,7 @@ impl<'m> Received<'m> {
     }
 
     fn take_one<M: Message + ?Sized>(&mut self, message: &'m M, wanted: &Wanted<'m>) {
-        Propagator::current().read(message, wanted.headers, &mut self.reading);
+        Propagator::current().read(message, wanted.headers.unwrap_or_default(), &mut self.reading);
         let mut facts = Facts::default();
         message.describe(&mut facts);
         self.reading.add_to(&mut facts);
@@ -166,16 +167,16 @@ impl<'m> Received<'m> {
     }
 
     fn take(&mut self, message: &'m dyn Message, propagator: Propagator, wanted: &Wanted<'m>) {
-        self.reading = Reading::default();
-        propagator.read(message, wanted.headers, &mut self.reading);
+        let mut reading = Reading::default();
+        propagator.read(message, wanted.headers.unwrap_or_default(), &mut reading);
         let mut facts = Facts::default();
         message.describe(&mut facts);
-        self.reading.add_to(&mut facts);
-        self.contexts.add(&self.reading);
+        reading.add_to(&mut facts);
+        self.contexts.add(&reading);
         #[cfg(feature = "metrics")]
         self.sent.extend(facts.time_sent());
         if let Some(together) = &mut self.batch {
-            together.add(&self.reading, &facts);
+            together.add(&reading, &facts);
         }
         self.facts.add(Cow::Owned(facts));
     }
@@ -226,8 +227,9 @@ impl<'m> Received<'m> {
         }
     }
 
-    pub(crate) fn distinct_origins(&self) -> usize {
-        match &self.batch {
+    #[inline]
+    pub(crate) fn distinct_origins(&mut self) -> usize {
+        match &mut self.batch {
             None => usize::from(self.origin().is_some()),
             Some(together) => together.origins.distinct(),
         }
@@ -250,6 +252,7 @@ impl<'m> Received<'m> {
     }
 
     /// A link to each of the origins, up to so many.
+    #[inline]
     pub(crate) fn add_links_to_origins(
         &self,
         links: &mut Vec<Link>,

@@ -9,6 +9,8 @@ use opentelemetry::trace::{SpanContext, SpanKind, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
 
 use crate::carrier::{Notes, TraceContext};
+#[cfg(feature = "metrics")]
+use crate::metrics::Measured;
 use crate::operation::{Operation, attribute_list, count, left_out, links_to};
 use crate::outcome::IntoOutcome;
 use crate::relation::{MAX_LINKS, same_span};
@@ -180,7 +182,7 @@ impl<'a> Producer<'a> {
         look.facts.overrule(said);
         let notes = self.notes(&ambient);
         let has_to_say = self.new_trace || self.retry;
-        let draft = self.draft(&look, M::IS_BATCH, ambient.clone());
+        let draft = self.draft(&mut look, M::IS_BATCH, ambient.clone());
         let carried = look.carried;
         let mut span = draft.start();
         let context = TraceContext::detached(&span.context());
@@ -250,12 +252,13 @@ impl<'a> Producer<'a> {
         }
     }
 
-    fn draft(&self, look: &Look<'_, '_>, is_batch: bool, ambient: Context) -> Draft<'a> {
+    fn draft(&self, look: &mut Look<'_, '_>, is_batch: bool, ambient: Context) -> Draft<'a> {
         let Self { operation, fields, .. } = self;
         let operation_type = if self.is_creation { operation::CREATE } else { operation::SEND };
         let names = operation.names(operation_type, look.facts.destination_for_a_name());
         #[cfg(feature = "metrics")]
-        let measured = operation.measured(operation_type, &names, &look.facts, look.messages);
+        let measured =
+            Measured::new(operation_type, names.operation.clone(), &look.facts, look.messages);
         let mut attributes = attribute_list([
             KeyValue::new(key::OPERATION_NAME, names.operation),
             KeyValue::new(key::OPERATION_TYPE, operation_type),

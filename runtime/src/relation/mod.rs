@@ -31,12 +31,7 @@ pub(crate) const MAX_LINKS: usize = 128;
 pub struct Relation {
     kind: Kind,
     nested: bool,
-    limits: Limits,
-}
-
-/// What ends a trace under `continue`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Limits {
+    // What ends a trace under `continue`.
     within: Option<Duration>,
     max_hops: Option<u32>,
     heed_break: bool,
@@ -61,8 +56,7 @@ impl Relation {
     pub const IGNORE: Self = Self::of(Kind::Ignore);
 
     const fn of(kind: Kind) -> Self {
-        let limits = Limits { within: None, max_hops: None, heed_break: true };
-        Self { kind, nested: false, limits }
+        Self { kind, nested: false, within: None, max_hops: None, heed_break: true }
     }
 
     /// A [`LINK`](Self::LINK) whose span stays under the span that is active where the handler
@@ -93,7 +87,7 @@ impl Relation {
     #[must_use]
     pub const fn within(mut self, age: Duration) -> Self {
         if matches!(self.kind, Kind::Continue) {
-            self.limits.within = Some(age);
+            self.within = Some(age);
         }
         self
     }
@@ -112,7 +106,7 @@ impl Relation {
     #[must_use]
     pub const fn max_hops(mut self, hops: u32) -> Self {
         if matches!(self.kind, Kind::Continue) {
-            self.limits.max_hops = Some(hops);
+            self.max_hops = Some(hops);
         }
         self
     }
@@ -127,13 +121,13 @@ impl Relation {
     #[must_use]
     pub const fn heed_break(mut self, heed: bool) -> Self {
         if matches!(self.kind, Kind::Continue) {
-            self.limits.heed_break = heed;
+            self.heed_break = heed;
         }
         self
     }
 }
 
-impl Limits {
+impl Relation {
     /// Why a trace that could be continued is not.
     fn spent(self, of: &Sending) -> Option<Reason> {
         let too_old = |limit| of.age.is_some_and(|age| age > limit);
@@ -268,13 +262,13 @@ impl Relation {
             Kind::Continue if distinct_origins == 0 => {
                 situation.links_origins(Kind::Continue, situation.links_ambient())
             }
-            Kind::Continue => match self.limits.spent(&situation.sending) {
+            Kind::Continue => match self.spent(&situation.sending) {
                 Some(reason) => {
                     Placement { reason: Some(reason), ..Relation::LINK.place(situation) }
                 }
                 None => Placement {
                     parent: Parent::Origin,
-                    hops: self.limits.count(&situation.sending),
+                    hops: self.count(&situation.sending),
                     reason: self.age_unknown(&situation.sending),
                     ..situation.links_origins(Kind::Continue, situation.links_ambient())
                 },
@@ -291,7 +285,7 @@ impl Relation {
 
 impl Relation {
     fn age_unknown(self, sending: &Sending) -> Option<Reason> {
-        let unknown = self.limits.within.is_some() && sending.age.is_none();
+        let unknown = self.within.is_some() && sending.age.is_none();
         unknown.then_some(Reason::AgeUnknown)
     }
 }
@@ -337,11 +331,11 @@ impl Relation {
                 keeps_baggage: false,
                 hops: None,
             },
-            Kind::Continue if is_known => match self.limits.spent(&sending) {
+            Kind::Continue if is_known => match self.spent(&sending) {
                 Some(reason) => TaskPlacement { reason: Some(reason), ..linked },
                 None => TaskPlacement {
                     reason: self.age_unknown(&sending),
-                    hops: self.limits.count(&sending),
+                    hops: self.count(&sending),
                     ..related(Kind::Continue, Caller::Parent)
                 },
             },

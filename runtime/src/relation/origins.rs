@@ -1,7 +1,7 @@
 //! Who sent the messages of one call: each distinct origin once.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::iter;
 
 use opentelemetry::trace::{SpanContext, SpanId, TraceId};
 
@@ -19,7 +19,9 @@ pub(crate) struct Origins<'m> {
     /// What their span ids may be: most senders are seen at once to be new.
     span_ids: Sieve,
     max_kept: usize,
-    left_out: HashSet<(TraceId, SpanId)>,
+    /// The others, until they are counted also more than once: to sort them then costs less than to look
+    /// for each.
+    left_out: Vec<(TraceId, SpanId)>,
     unreadable: usize,
 }
 
@@ -38,7 +40,7 @@ impl<'m> Origins<'m> {
             kept: Vec::new(),
             span_ids: Sieve::default(),
             max_kept: max_links.max(1),
-            left_out: HashSet::new(),
+            left_out: Vec::new(),
             unreadable: 0,
         }
     }
@@ -60,7 +62,7 @@ impl<'m> Origins<'m> {
             return Some(known);
         }
         if self.kept.len() == self.max_kept {
-            self.left_out.insert((origin.trace_id(), origin.span_id()));
+            self.left_out.push((origin.trace_id(), origin.span_id()));
             return None;
         }
         if self.kept.len() == FEW {
@@ -68,7 +70,13 @@ impl<'m> Origins<'m> {
             self.kept.reserve_exact(self.max_kept.min(MAX_LINKS).saturating_sub(FEW));
         }
         self.span_ids.add(origin.span_id());
-        self.kept.push(Origin { context: origin.clone(), messages: 1, facts: None });
+        // Made where it stays: made apart and then moved there, its parts would be waited for.
+        let new = iter::once(origin);
+        self.kept.extend(new.map(|origin| Origin {
+            context: origin.clone(),
+            messages: 1,
+            facts: None,
+        }));
         self.kept.last_mut()
     }
 
@@ -90,7 +98,12 @@ impl<'m> Origins<'m> {
         self.place_of(span).is_some()
     }
 
-    pub(crate) fn distinct(&self) -> usize {
+    pub(crate) fn distinct(&mut self) -> usize {
+        let number = |(trace, span): &(TraceId, SpanId)| {
+            (u128::from_be_bytes(trace.to_bytes()), u64::from_be_bytes(span.to_bytes()))
+        };
+        self.left_out.sort_unstable_by_key(number);
+        self.left_out.dedup();
         self.kept.len() + self.left_out.len()
     }
 
@@ -132,26 +145,27 @@ impl<'m> Origin<'m> {
     }
 }
 
-/// A bit for every span id, shared by some of them: without it, an id is not among those that were added.
+/// Two bits for every span id, shared with others: without both, an id is not among those that were added.
 #[derive(Debug, Default)]
 struct Sieve([u64; 16]);
 
 impl Sieve {
     fn add(&mut self, span: SpanId) {
-        let (word, bit) = Self::place_of(span);
-        self.0[word] |= bit;
+        let (word, bits) = Self::place_of(span);
+        self.0[word] |= bits;
     }
 
     fn may_have(&self, span: SpanId) -> bool {
-        let (word, bit) = Self::place_of(span);
-        self.0[word] & bit != 0
+        let (word, bits) = Self::place_of(span);
+        self.0[word] & bits == bits
     }
 
-    /// Ids that differ in a little only are told apart as well: each bit bears on the highest of a product.
+    /// Ids that differ in a little only are told apart as well: each bit of an id bears on the highest of a
+    /// product.
     fn place_of(span: SpanId) -> (usize, u64) {
         let product = u64::from_be_bytes(span.to_bytes()).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let [high, low, ..] = product.to_be_bytes();
-        (usize::from(high % 16), 1 << (low % 64))
+        let [word, one, other, ..] = product.to_be_bytes();
+        (usize::from(word % 16), 1 << (one % 64) | 1 << (other % 64))
     }
 }
 

@@ -58,6 +58,9 @@ pub(super) fn current_span_context() -> SpanContext {
 /// span changes nothing there, and `tracing`'s current span is nearer than what we attached.
 /// `tracing`'s alone would not do either: for a span that is filtered out it has no context.
 pub(crate) fn current_context() -> Context {
+    if !a_subscriber_was_set() {
+        return Context::current();
+    }
     let current = Context::current();
     match nearer(&current) {
         None => current,
@@ -83,12 +86,10 @@ pub(crate) fn without_its_span(context: &Context) -> Context {
 }
 
 /// The context of `tracing`'s current span, where that is nearer than OpenTelemetry's current one.
-#[inline]
 fn nearer(current: &Context) -> Option<Context> {
-    if a_subscriber_was_set() { nearer_than(current) } else { None }
-}
-
-fn nearer_than(current: &Context) -> Option<Context> {
+    if !a_subscriber_was_set() {
+        return None;
+    }
     let span = current.span().span_context().span_id();
     let attached = Inside::ask(|inside| inside.attached);
     let may_be_nearer = match attached.filter(|attached| attached.span == span) {

@@ -14,7 +14,7 @@ use super::current::Attached;
 use super::current::current_span_context;
 #[cfg(feature = "tracing")]
 use super::ways;
-use super::{FieldValue, Running, Value};
+use super::{ActiveSpan, FieldValue, Running, Value};
 #[cfg(feature = "metrics")]
 use crate::metrics::Measured;
 
@@ -229,29 +229,23 @@ impl Inside {
 
 /// While it lives, the span is the current one.
 pub(super) struct Entered<'s> {
+    span: &'s mut ActiveSpan,
     attached: Option<ContextGuard>,
-    place: &'s mut Option<Box<Inside>>,
     #[cfg(feature = "tracing")]
     is_in_tracing: bool,
     is_innermost: bool,
-    /// What is told where it is dropped without having been left: by what unwinds.
-    panicked: Option<&'s Cell<bool>>,
 }
 
 impl<'s> Entered<'s> {
     /// Not yet.
     #[inline]
-    pub(super) fn outside(
-        place: &'s mut Option<Box<Inside>>,
-        panicked: Option<&'s Cell<bool>>,
-    ) -> Self {
+    pub(super) fn outside(span: &'s mut ActiveSpan) -> Self {
         Self {
+            span,
             attached: None,
-            place,
             #[cfg(feature = "tracing")]
             is_in_tracing: false,
             is_innermost: false,
-            panicked,
         }
     }
 
@@ -259,20 +253,20 @@ impl<'s> Entered<'s> {
     pub(super) fn enter(&mut self) {
         #[cfg(feature = "tracing")]
         self.enter_tracing();
-        let Some(inside) = self.place else { return };
+        let Some(inside) = &mut self.span.inside else { return };
         if let Some(context) = inside.to_be_attached() {
             let attached = Attached::note(context);
             self.attached = Some(context.clone().attach());
             inside.attached = attached;
         }
         inside.around = replace_innermost(None);
-        replace_innermost(self.place.take());
+        replace_innermost(self.span.inside.take());
         self.is_innermost = true;
     }
 
     #[cfg(feature = "tracing")]
     fn enter_tracing(&mut self) {
-        let Some(inside) = self.place else { return };
+        let Some(inside) = &mut self.span.inside else { return };
         if let Some(undecided) = inside.undecided.take() {
             return self.enter_tracing_and_decide(undecided);
         }
@@ -285,7 +279,7 @@ impl<'s> Entered<'s> {
     #[cold]
     fn enter_tracing_and_decide(&mut self, undecided: Undecided) {
         let before = current_span_context();
-        let Some(inside) = self.place else { return };
+        let Some(inside) = &mut self.span.inside else { return };
         inside.tracing.with_subscriber(|(id, subscriber)| subscriber.enter(id));
         self.is_in_tracing = true;
         let way = undecided.decide(inside, &before);
@@ -296,27 +290,26 @@ impl<'s> Entered<'s> {
     pub(super) fn leave(&mut self) {
         self.attached = None;
         if mem::take(&mut self.is_innermost) {
-            *self.place = replace_innermost(None);
-            if let Some(inside) = self.place {
+            self.span.inside = replace_innermost(None);
+            if let Some(inside) = &mut self.span.inside {
                 replace_innermost(inside.around.take());
             }
         }
         #[cfg(feature = "tracing")]
         if mem::take(&mut self.is_in_tracing) {
-            if let Some(inside) = self.place {
+            if let Some(inside) = &mut self.span.inside {
                 inside.tracing.with_subscriber(|(id, subscriber)| subscriber.exit(id));
             }
         }
     }
 }
 
-/// Only of what unwinds: what has been left is forgotten.
+/// Only of what unwinds: what has been left is forgotten. Asking the thread whether it is panicking would be
+/// wrong: a future may be dropped by code that unwinds for a reason of its own.
 impl Drop for Entered<'_> {
     #[cold]
     fn drop(&mut self) {
-        if let Some(panicked) = self.panicked {
-            panicked.set(true);
-        }
+        self.span.panicked = true;
         self.leave();
     }
 }

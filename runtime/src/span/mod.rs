@@ -16,7 +16,6 @@ mod site;
 mod ways;
 
 use std::borrow::Cow;
-use std::cell::Cell;
 use std::{fmt, mem};
 
 use opentelemetry::trace::{Link, SpanBuilder, SpanKind, TraceContextExt};
@@ -210,13 +209,13 @@ impl Maker {
 pub struct ActiveSpan {
     /// Always here, but while it is entered.
     inside: Option<Box<Inside>>,
-    panicked: Cell<bool>,
+    panicked: bool,
     finished: bool,
 }
 
 impl ActiveSpan {
     fn of(inside: Box<Inside>) -> Self {
-        Self { inside: Some(inside), panicked: Cell::new(false), finished: false }
+        Self { inside: Some(inside), panicked: false, finished: false }
     }
 
     /// No span of its own: the work inside sees `context`.
@@ -280,15 +279,14 @@ impl ActiveSpan {
         self.end(outcome);
     }
 
-    /// Runs the user's code, and notes whether it unwinds. Asking the thread whether it is panicking would
-    /// be wrong: a future may be dropped by code that unwinds for a reason of its own.
+    /// Runs code inside the span, and notes whether it unwinds.
     fn run_inside<R>(&mut self, run: impl FnOnce() -> R) -> R {
-        enter_with(&mut self.inside, Some(&self.panicked), run)
-    }
-
-    /// Does something else inside the span.
-    fn do_inside<R>(&mut self, action: impl FnOnce() -> R) -> R {
-        enter_with(&mut self.inside, None, action)
+        let mut entered = Entered::outside(self);
+        entered.enter();
+        let result = run();
+        entered.leave();
+        mem::forget(entered);
+        result
     }
 
     fn own(&self) -> Option<&Context> {
@@ -317,7 +315,7 @@ impl ActiveSpan {
     fn decide(&mut self) {
         #[cfg(feature = "tracing")]
         if self.inside.as_ref().is_some_and(|inside| inside.undecided.is_some()) {
-            self.do_inside(|| ());
+            self.run_inside(|| ());
         }
     }
 
@@ -331,7 +329,7 @@ impl ActiveSpan {
             let callsite = self.inside.as_ref().and_then(|inside| inside.tells_failure);
             if let Some(callsite) = callsite {
                 // Inside the span, whose status comes after it: a bridge sets one of its own.
-                self.do_inside(|| failure::tell(failure, callsite));
+                self.run_inside(|| failure::tell(failure, callsite));
             }
         }
         let Some(mut inside) = self.inside.take() else { return };
@@ -351,25 +349,12 @@ impl ActiveSpan {
     }
 }
 
-fn enter_with<R>(
-    place: &mut Option<Box<Inside>>,
-    panicked: Option<&Cell<bool>>,
-    inside: impl FnOnce() -> R,
-) -> R {
-    let mut entered = Entered::outside(place, panicked);
-    entered.enter();
-    let result = inside();
-    entered.leave();
-    mem::forget(entered);
-    result
-}
-
 impl Drop for ActiveSpan {
     fn drop(&mut self) {
         if self.finished {
             return;
         }
-        let outcome = if self.panicked.get() { Outcome::panicked() } else { Outcome::cancelled() };
+        let outcome = if self.panicked { Outcome::panicked() } else { Outcome::cancelled() };
         self.end(outcome);
     }
 }
