@@ -65,7 +65,7 @@ impl ActiveSpan {
     /// Drops the future, if there is one.
     pub(crate) fn drop_inside<F>(&mut self, mut future: Pin<&mut Option<F>>) {
         if future.is_some() {
-            self.run_inside(|| future.set(None));
+            self.do_inside(|| future.set(None));
         }
     }
 }

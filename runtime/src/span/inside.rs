@@ -234,23 +234,36 @@ pub(super) struct Entered<'s> {
     #[cfg(feature = "tracing")]
     is_in_tracing: bool,
     is_innermost: bool,
+    /// Whether it is the user's code that runs inside.
+    is_users: bool,
 }
 
 impl<'s> Entered<'s> {
     /// Not yet.
     #[inline]
-    pub(super) fn outside(span: &'s mut ActiveSpan) -> Self {
+    pub(super) fn outside(span: &'s mut ActiveSpan, is_users: bool) -> Self {
         Self {
             span,
             attached: None,
             #[cfg(feature = "tracing")]
             is_in_tracing: false,
             is_innermost: false,
+            is_users,
         }
     }
 
+    /// Runs `action` inside.
+    #[inline]
+    pub(super) fn around<R>(mut self, action: impl FnOnce() -> R) -> R {
+        self.enter();
+        let result = action();
+        self.leave();
+        mem::forget(self);
+        result
+    }
+
     /// Enters `tracing`'s span, attaches what is to be attached, and moves the rest to the thread.
-    pub(super) fn enter(&mut self) {
+    fn enter(&mut self) {
         #[cfg(feature = "tracing")]
         self.enter_tracing();
         let Some(inside) = &mut self.span.inside else { return };
@@ -287,7 +300,7 @@ impl<'s> Entered<'s> {
     }
 
     /// Leaves the span, and gives back what was moved: once, also where a part of that unwinds.
-    pub(super) fn leave(&mut self) {
+    fn leave(&mut self) {
         self.attached = None;
         if mem::take(&mut self.is_innermost) {
             self.span.inside = replace_innermost(None);
@@ -309,7 +322,7 @@ impl<'s> Entered<'s> {
 impl Drop for Entered<'_> {
     #[cold]
     fn drop(&mut self) {
-        self.span.panicked = true;
+        self.span.panicked |= self.is_users;
         self.leave();
     }
 }

@@ -279,14 +279,16 @@ impl ActiveSpan {
         self.end(outcome);
     }
 
-    /// Runs code inside the span, and notes whether it unwinds.
+    /// Runs the user's code, and notes whether it unwinds.
     fn run_inside<R>(&mut self, run: impl FnOnce() -> R) -> R {
-        let mut entered = Entered::outside(self);
-        entered.enter();
-        let result = run();
-        entered.leave();
-        mem::forget(entered);
-        result
+        let entered = Entered::outside(self, true);
+        entered.around(run)
+    }
+
+    /// Does something else inside the span.
+    fn do_inside<R>(&mut self, action: impl FnOnce() -> R) -> R {
+        let entered = Entered::outside(self, false);
+        entered.around(action)
     }
 
     fn own(&self) -> Option<&Context> {
@@ -315,7 +317,7 @@ impl ActiveSpan {
     fn decide(&mut self) {
         #[cfg(feature = "tracing")]
         if self.inside.as_ref().is_some_and(|inside| inside.undecided.is_some()) {
-            self.run_inside(|| ());
+            self.do_inside(|| ());
         }
     }
 
@@ -329,7 +331,7 @@ impl ActiveSpan {
             let callsite = self.inside.as_ref().and_then(|inside| inside.tells_failure);
             if let Some(callsite) = callsite {
                 // Inside the span, whose status comes after it: a bridge sets one of its own.
-                self.run_inside(|| failure::tell(failure, callsite));
+                self.do_inside(|| failure::tell(failure, callsite));
             }
         }
         let Some(mut inside) = self.inside.take() else { return };
