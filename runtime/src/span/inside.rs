@@ -280,8 +280,8 @@ impl<'s> Entered<'s> {
     #[cfg(feature = "tracing")]
     fn enter_tracing(&mut self) {
         let Some(inside) = &mut self.span.inside else { return };
-        if let Some(undecided) = inside.undecided.take() {
-            return self.enter_tracing_and_decide(undecided);
+        if inside.undecided.is_some() {
+            return self.enter_tracing_and_decide();
         }
         inside.tracing.with_subscriber(|(id, subscriber)| subscriber.enter(id));
         self.is_in_tracing = true;
@@ -290,9 +290,10 @@ impl<'s> Entered<'s> {
     /// Finds out what there is to be attached, where that shows only when it is entered.
     #[cfg(feature = "tracing")]
     #[cold]
-    fn enter_tracing_and_decide(&mut self, undecided: Undecided) {
+    fn enter_tracing_and_decide(&mut self) {
         let before = current_span_context();
         let Some(inside) = &mut self.span.inside else { return };
+        let Some(undecided) = inside.undecided.take() else { return };
         inside.tracing.with_subscriber(|(id, subscriber)| subscriber.enter(id));
         self.is_in_tracing = true;
         let way = undecided.decide(inside, &before);
