@@ -1,6 +1,7 @@
 //! What a user would write by hand, as the documentation of each library shows it.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use fastrace::future::FutureExt as _;
 use fastrace::prelude::{Span, SpanContext};
@@ -55,7 +56,7 @@ async fn link_by<T>(tracer: &T, message: &Message, awaits: usize) -> usize
 where
     T: Tracer<Span: Send + Sync + 'static>,
 {
-    let sender = TraceContextPropagator::new().extract_with_context(&Context::new(), message);
+    let sender = sender_of(message);
     let span = tracer
         .span_builder("handler")
         .with_kind(SpanKind::Consumer)
@@ -72,7 +73,7 @@ async fn continue_by<T>(tracer: &T, message: &Message, awaits: usize) -> usize
 where
     T: Tracer<Span: Send + Sync + 'static>,
 {
-    let sender = TraceContextPropagator::new().extract_with_context(&Context::new(), message);
+    let sender = sender_of(message);
     let span = tracer
         .span_builder("handler")
         .with_kind(SpanKind::Consumer)
@@ -85,6 +86,18 @@ where
     result
 }
 
+/// Whether the set-up has a global propagator.
+pub static HAS_GLOBAL_PROPAGATOR: AtomicBool = AtomicBool::new(false);
+
+/// By the global propagator where the set-up has one, else by the SDK's.
+fn sender_of(message: &Message) -> Context {
+    if HAS_GLOBAL_PROPAGATOR.load(Ordering::Relaxed) {
+        global::get_text_map_propagator(|it| it.extract_with_context(&Context::new(), message))
+    } else {
+        TraceContextPropagator::new().extract_with_context(&Context::new(), message)
+    }
+}
+
 /// A message without a context has no sender to link to.
 fn links_to(sender: &Context) -> Vec<Link> {
     let sender = sender.span().span_context().clone();
@@ -93,9 +106,8 @@ fn links_to(sender: &Context) -> Vec<Link> {
 
 /// A batch: a link to every sender, of which the SDK keeps 128.
 pub async fn api_batch(messages: &[Message]) -> usize {
-    let propagator = TraceContextPropagator::new();
     let links = messages.iter().map(|message| {
-        let sender = propagator.extract_with_context(&Context::new(), message);
+        let sender = sender_of(message);
         Link::with_context(sender.span().span_context().clone())
     });
     let tracer = global::tracer("bench");
@@ -115,7 +127,7 @@ pub async fn api_batch(messages: &[Message]) -> usize {
 
 /// Extracting and attaching alone: what has to be done by hand for a context to pass through.
 pub async fn pass_through(message: &Message, awaits: usize) -> usize {
-    let sender = TraceContextPropagator::new().extract_with_context(&Context::new(), message);
+    let sender = sender_of(message);
     body(message, awaits).with_context(sender).await
 }
 
@@ -136,7 +148,7 @@ macro_rules! handler_span {
 
 /// `tracing`, with the layer's extension trait.
 pub async fn tracing_link(message: &Message, awaits: usize) -> usize {
-    let sender = TraceContextPropagator::new().extract_with_context(&Context::new(), message);
+    let sender = sender_of(message);
     let span = handler_span!("link");
     let _ = span.set_parent(Context::new());
     span.add_link(sender.span().span_context().clone());
@@ -145,11 +157,10 @@ pub async fn tracing_link(message: &Message, awaits: usize) -> usize {
 
 /// A batch: a link to every sender.
 pub async fn tracing_batch(messages: &[Message]) -> usize {
-    let propagator = TraceContextPropagator::new();
     let span = handler_span!("link", messaging.batch.message_count = messages.len());
     let _ = span.set_parent(Context::new());
     for message in messages {
-        let sender = propagator.extract_with_context(&Context::new(), message);
+        let sender = sender_of(message);
         span.add_link(sender.span().span_context().clone());
     }
     async { std::hint::black_box(messages.len()) }.instrument(span).await
@@ -157,7 +168,7 @@ pub async fn tracing_batch(messages: &[Message]) -> usize {
 
 /// The same as of one message, as a child of the sender's span.
 pub async fn tracing_continue(message: &Message, awaits: usize) -> usize {
-    let sender = TraceContextPropagator::new().extract_with_context(&Context::new(), message);
+    let sender = sender_of(message);
     let span = handler_span!("continue");
     let link = sender.span().span_context().clone();
     let _ = span.set_parent(sender);

@@ -2,6 +2,7 @@
 //! all, which is boxed.
 
 use std::process::Command;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use opentelemetry::global;
@@ -113,6 +114,7 @@ fn install_the_stock_propagator() {
         Box::new(TraceContextPropagator::new()),
         Box::new(BaggagePropagator::new()),
     ]));
+    by_hand::HAS_GLOBAL_PROPAGATOR.store(true, Ordering::Relaxed);
 }
 
 /// A layer for `tracing`, without its optional attributes.

@@ -25,18 +25,18 @@ const ALONE: Counts = [
     (LINK_AWAITING, 7, 11),
     (CONTINUE, 8, 11),
     (NO_CONTEXT, 6, 7),
-    (BATCH, 12, 520),
+    (BATCH, 11, 520),
 ];
 
 const HANDED_OVER: Counts =
-    [(LINK, 4, 11), (LINK_AWAITING, 4, 11), (CONTINUE, 5, 11), (NO_CONTEXT, 3, 7), (BATCH, 9, 520)];
+    [(LINK, 4, 11), (LINK_AWAITING, 4, 11), (CONTINUE, 5, 11), (NO_CONTEXT, 3, 7), (BATCH, 8, 520)];
 
 const LAYER: Counts = [
     (LINK, 9, 15),
     (LINK_AWAITING, 9, 15),
     (CONTINUE, 10, 15),
     (NO_CONTEXT, 8, 11),
-    (BATCH, 21, 532),
+    (BATCH, 20, 532),
 ];
 
 const WRITTEN_DOWN: [(&str, Counts); 8] = [
@@ -47,7 +47,7 @@ const WRITTEN_DOWN: [(&str, Counts); 8] = [
             (LINK_AWAITING, 1, 9),
             (CONTINUE, 2, 9),
             (NO_CONTEXT, 1, 5),
-            (BATCH, 6, 518),
+            (BATCH, 5, 518),
         ],
     ),
     ("alone", ALONE),
@@ -57,11 +57,11 @@ const WRITTEN_DOWN: [(&str, Counts); 8] = [
     (
         "stock",
         [
-            (LINK, 10, 11),
-            (LINK_AWAITING, 10, 11),
-            (CONTINUE, 10, 11),
-            (NO_CONTEXT, 7, 7),
-            (BATCH, 396, 520),
+            (LINK, 10, 12),
+            (LINK_AWAITING, 10, 12),
+            (CONTINUE, 10, 12),
+            (NO_CONTEXT, 7, 8),
+            (BATCH, 395, 648),
         ],
     ),
     ("layer", LAYER),

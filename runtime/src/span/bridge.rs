@@ -10,7 +10,7 @@ use std::mem;
 
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::trace::{Link, SpanContext, SpanKind, TraceContextExt};
-use opentelemetry::{Context, KeyValue};
+use opentelemetry::{Context, Key, KeyValue};
 use tracing::callsite::{Callsite, DefaultCallsite};
 use tracing::level_filters::{LevelFilter, STATIC_MAX_LEVEL};
 use tracing::{Span, Value};
@@ -79,8 +79,8 @@ pub(super) fn start(
             for Link { span_context, attributes, .. } in description.links {
                 span.add_link_with_attributes(span_context, attributes);
             }
-            for KeyValue { key, value, .. } in description.attributes {
-                span.set_attribute(key, value);
+            for KeyValue { key, value, .. } in &mut description.attributes {
+                span.set_attribute(Taken(key), Taken(value));
             }
             Undecided::Answered { passes_through: parent }
         }
@@ -93,6 +93,22 @@ pub(super) fn start(
     };
     inside.undecided = Some(undecided);
     inside.tracing = span;
+}
+
+/// What is taken from where it is when it has arrived: on its way to the layer it would be moved from
+/// closure to closure.
+struct Taken<'t, T>(&'t mut T);
+
+impl From<Taken<'_, Key>> for Key {
+    fn from(Taken(key): Taken<'_, Self>) -> Self {
+        mem::replace(key, Self::from_static_str(""))
+    }
+}
+
+impl From<Taken<'_, opentelemetry::Value>> for opentelemetry::Value {
+    fn from(Taken(value): Taken<'_, Self>) -> Self {
+        mem::replace(value, Self::Bool(false))
+    }
 }
 
 /// As `tracing`'s own macros ask, cheapest question first.
