@@ -40,7 +40,9 @@ pub fn batch(senders: Range<u64>) -> Vec<Message> {
     senders.map(|sender| HashMap::from([("traceparent".to_owned(), traceparent(sender))])).collect()
 }
 
-/// That of the so-manieth sender, which has a trace of its own.
+/// That of the so-manieth sender, which has a trace of its own. The ids are in no order, as those of senders are.
 pub fn traceparent(sender: u64) -> String {
-    format!("00-{:032x}-{:016x}-01", u128::from(sender) + 1, sender + 1)
+    // An odd factor gives each number another one.
+    let id = (sender + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    format!("00-{:016x}{id:016x}-{id:016x}-01", id.rotate_left(32))
 }

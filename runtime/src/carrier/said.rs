@@ -99,6 +99,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_last_word_counts_and_an_empty_one_takes_it_back() {
+        let mut said = Said::default();
+        said.destination("bills".into());
+        said.destination("orders".into());
+        assert_eq!(said.clone().into_facts(), [(DESTINATION, Fact::Said("orders".into()))]);
+        said.destination("".into());
+        assert!(said.is_nothing());
+
+        said.server("broker:9092".into());
+        assert!(said.says(SERVER_ADDRESS) && said.says(SERVER_PORT));
+        said.server("other".into());
+        assert!(said.says(SERVER_ADDRESS) && !said.says(SERVER_PORT));
+        said.server(":9092".into());
+        assert!(said.is_nothing());
+    }
+
+    #[test]
     fn a_server_is_a_host_and_may_have_a_port() {
         assert_eq!(host_and_port("broker:9092"), ("broker", Some(9092)));
         assert_eq!(host_and_port("[::1]:9092"), ("::1", Some(9092)));

@@ -105,8 +105,7 @@ pub(crate) enum Lineage {
 impl Draft<'_> {
     /// Makes the span, if there is somebody to make it.
     pub(crate) fn start(self) -> ActiveSpan {
-        let Self { site, maker, failure_event, mut description, parent, lineage, fields, .. } =
-            self;
+        let Self { maker, mut description, parent, fields, .. } = self;
         if let Maker::Nobody(Way::Suppressed) = maker {
             ways::note(Way::Suppressed, None);
             return ActiveSpan::passing_through(None);
@@ -119,8 +118,8 @@ impl Draft<'_> {
         }
         // Also where the span is filtered out: a failure has a level of its own.
         #[cfg(feature = "tracing")]
-        if failure_event && maker != Maker::Nobody(Way::SwitchedOff) {
-            inside.tells_failure = Some(site.failure());
+        if self.failure_event && maker != Maker::Nobody(Way::SwitchedOff) {
+            inside.tells_failure = Some(self.site.failure());
         }
         if let Maker::Nobody(way) = maker {
             ways::note(way, None);
@@ -137,7 +136,7 @@ impl Draft<'_> {
         match maker {
             #[cfg(feature = "tracing")]
             Maker::Tracing => {
-                bridge::start(site, lineage, parent, description, fields, &mut inside);
+                bridge::start(self.site, self.lineage, parent, description, fields, &mut inside);
             }
             _ => {
                 description.attributes.extend(attributes_of(fields));

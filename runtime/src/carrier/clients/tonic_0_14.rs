@@ -177,8 +177,10 @@ mod tests {
         let capture = ["traceparent-bin"];
         let mut reading = crate::carrier::Reading::default();
         crate::carrier::Propagator::current().read(&metadata, &capture, &mut reading);
-        assert!(!reading.origin().is_valid());
-        assert!(!reading.unreadable);
+        assert!(!reading.origin().is_valid() && !reading.unreadable);
+        let mut facts = crate::Facts::default();
+        reading.add_to(&mut facts);
+        assert!(facts.is_empty(), "{facts:?}");
     }
 
     #[test]
