@@ -60,6 +60,20 @@ fn a_handler_within_a_handler_of_the_same_message_makes_an_internal_span_under_i
 }
 
 #[test]
+fn so_does_a_handler_in_a_task_that_the_messages_handler_has_called() {
+    #[async_consumer(link, destination = "orders")]
+    fn hands_on(message: &Headers) {
+        throughline::task("later").continue_().run_sync(|| inner(message));
+    }
+
+    in_both_worlds(|capture| {
+        let traces = capture.run_sync(|| hands_on(&from(SENDER)));
+        traces.span("later").is_child_of("process orders");
+        traces.span("inner").is_kind("internal").is_child_of("later").has_no_links();
+    });
+}
+
+#[test]
 fn another_message_has_a_consumers_span_of_its_own() {
     #[async_consumer(link)]
     fn handles_another(message: &Headers) {

@@ -232,6 +232,22 @@ fn work_under_an_unsampled_continue_handler_still_belongs_to_the_senders_trace()
     });
 }
 
+// What the sender said of its trace's id holds for the whole trace (Trace Context level 2, section "Random
+// Trace ID Flag"); the SDK forgets it where it drops a span.
+#[test]
+fn the_random_flag_goes_on_with_the_trace_that_a_handler_continues() {
+    for (sender, flags) in [(UNSAMPLED_SENDER, "-02"), (SENDER, "-03")] {
+        let sender = format!("{}{flags}", &sender[..52]);
+        in_both_worlds(|capture| {
+            let mut sent = None;
+            capture.run_sync(|| sent = continued(&from(&sender)));
+            let sent = sent.expect("a context is sent");
+            assert_eq!(sent[3..35], sender[3..35]);
+            assert!(sent.ends_with(flags), "{sent} of {sender}");
+        });
+    }
+}
+
 #[test]
 fn work_under_an_unsampled_link_handler_does_not_fall_under_the_poll_loop() {
     in_both_worlds(|capture| {

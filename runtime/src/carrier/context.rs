@@ -7,7 +7,7 @@ use opentelemetry::baggage::BaggageExt;
 use opentelemetry::trace::{SpanContext, TraceContextExt};
 
 use super::{Facts, HeaderReader, Message, MessageMut, Notes, Propagator, Reading, propagator};
-use crate::propagation::traceparent;
+use crate::propagation::print_traceparent;
 
 /// An owned trace context: who sent this, and the baggage that came with it.
 ///
@@ -75,7 +75,7 @@ impl TraceContext {
     /// assert_eq!(context.traceparent().as_deref(), Some(sent));
     /// ```
     pub fn traceparent(&self) -> Option<String> {
-        traceparent::print(&self.span_context())
+        print_traceparent(&self.context)
     }
 
     /// Whether it names no span and holds no baggage.

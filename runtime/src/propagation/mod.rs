@@ -206,12 +206,18 @@ pub(crate) fn inject(context: &Context, injector: &mut dyn Injector) {
     inject_baggage(context, injector);
 }
 
-fn inject_trace(context: &Context, injector: &mut dyn Injector) {
+/// The `traceparent` to send for a context; `None` where it names no span.
+pub(crate) fn print_traceparent(context: &Context) -> Option<String> {
     let span = context.span();
     let span = span.span_context();
-    let flags = beyond::flags(context, span);
-    let Some(traceparent) = traceparent::print_with(span, flags) else { return };
+    traceparent::print_with(span, beyond::flags(context, span))
+}
+
+fn inject_trace(context: &Context, injector: &mut dyn Injector) {
+    let Some(traceparent) = print_traceparent(context) else { return };
     injector.set(TRACEPARENT, traceparent);
+    let span = context.span();
+    let span = span.span_context();
     let list = tracestate::print(span.trace_state(), beyond::list(context, span));
     if !list.is_empty() {
         injector.set(TRACESTATE, list);

@@ -22,6 +22,9 @@ pub(super) struct Attached {
 }
 
 impl Attached {
+    #[cfg(test)]
+    pub(super) const NOBODY: Self = Self { span: SpanId::INVALID, within: None };
+
     /// Of `context`, which is being attached here. Where there never was a subscriber nothing is nearer,
     /// until this is entered anew.
     pub(super) fn note(context: &Context) -> Option<Self> {

@@ -327,3 +327,34 @@ impl Drop for Entered<'_> {
         self.leave();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    #[cfg(feature = "tracing")]
+    use crate::Site;
+
+    #[test]
+    fn what_is_kept_for_the_next_span_has_nothing_of_the_last() {
+        let mut last = Inside::new();
+        last.own = Some(Context::new());
+        last.attach = Attach::Own;
+        last.attached = Some(Attached::NOBODY);
+        last.ends_here = true;
+        last.started_by = Running::batch([].into_iter());
+        #[cfg(feature = "tracing")]
+        {
+            last.tells_failure = Some(Site::from("last").failure());
+            last.undecided = Some(Undecided::Answered { passes_through: Context::new() });
+        }
+        last.around = Some(Box::new(Inside::NONE));
+        last.retire();
+
+        let next = Inside::new();
+        assert!(next.own.is_none() && next.around.is_none());
+        assert!(matches!(next.attach, Attach::Nothing) && next.attached.is_none());
+        assert!(matches!(next.started_by, Running::Unchanged) && !next.ends_here);
+        #[cfg(feature = "tracing")]
+        assert!(next.tells_failure.is_none() && next.undecided.is_none());
+    }
+}
