@@ -35,8 +35,8 @@ impl Propagator {
 }
 
 fn finish(reader: &mut HeaderReader<'_>, reading: &mut Reading) {
-    if reader.captures() {
-        reading.set_captured(reader.take_captured());
+    if let Some(captured) = reader.take_captured() {
+        reading.set_captured(captured);
     }
     if let Some(context) = reader.whole_context() {
         reading.set_context(context.as_context().clone());

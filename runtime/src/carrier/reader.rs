@@ -177,6 +177,7 @@ impl Known {
     #[inline]
     pub(super) fn of(name: &str) -> Option<(Self, bool)> {
         match name {
+            // Those that most messages have, and by that name: letter by letter costs more.
             TRACEPARENT => Some((Self::Traceparent, true)),
             TRACESTATE => Some((Self::Tracestate, true)),
             BAGGAGE => Some((Self::Baggage, true)),
@@ -292,14 +293,9 @@ impl<'m> HeaderReader<'m> {
     }
 
     /// The headers to be captured, as attributes.
-    pub(super) fn take_captured(&mut self) -> Vec<KeyValue> {
-        self.captured.take().map(|captured| captured.into_attributes()).unwrap_or_default()
-    }
-
-    /// Whether there are any.
     #[inline]
-    pub(super) fn captures(&self) -> bool {
-        self.captured.is_some()
+    pub(super) fn take_captured(&mut self) -> Option<Vec<KeyValue>> {
+        self.captured.take().map(|captured| captured.into_attributes())
     }
 
     /// All headers, with repeats settled.

@@ -31,7 +31,7 @@ pub(crate) const MAX_LINKS: usize = 128;
 pub struct Relation {
     kind: Kind,
     nested: bool,
-    // What ends a trace under `continue`.
+    // What follows ends a trace under `continue`.
     within: Option<Duration>,
     max_hops: Option<u32>,
     heed_break: bool,
@@ -141,6 +141,11 @@ impl Relation {
         } else {
             None
         }
+    }
+
+    fn age_unknown(self, sending: &Sending) -> Option<Reason> {
+        let unknown = self.within.is_some() && sending.age.is_none();
+        unknown.then_some(Reason::AgeUnknown)
     }
 
     /// The count that goes on with the trace: started by a limit, and added to wherever it is.
@@ -280,13 +285,6 @@ impl Relation {
             },
             Kind::Link => situation.links_origins(Kind::Link, situation.links_ambient()),
         }
-    }
-}
-
-impl Relation {
-    fn age_unknown(self, sending: &Sending) -> Option<Reason> {
-        let unknown = self.within.is_some() && sending.age.is_none();
-        unknown.then_some(Reason::AgeUnknown)
     }
 }
 

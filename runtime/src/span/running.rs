@@ -23,12 +23,12 @@ pub(crate) enum Running {
     Message(MessageId),
     Batch(Arc<[Id]>),
     /// Boxed, for it is larger than the others.
-    Task(Box<Task>),
+    Task(Box<TaskStart>),
 }
 
 /// What started a task.
 #[derive(Debug, Clone)]
-pub(crate) struct Task {
+pub(crate) struct TaskStart {
     /// What the handler around the call handles, and its span.
     message: Option<MessageId>,
     handler: Option<Own>,
@@ -79,7 +79,7 @@ impl Running {
         // Without any the task is still one: whoever polls it has not started it.
         let (message, mut not_chosen): (Option<MessageId>, Vec<Id>) = around.unwrap_or_default();
         not_chosen.extend(caller);
-        Self::Task(Box::new(Task { message, handler: handler_span(), not_chosen }))
+        Self::Task(Box::new(TaskStart { message, handler: handler_span(), not_chosen }))
     }
 }
 
