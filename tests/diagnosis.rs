@@ -385,6 +385,9 @@ fn the_propagator_in_force_is_named() {
             vec![Box::new(TraceContextPropagator::new()), Box::new(BaggagePropagator::new())];
         global::set_text_map_propagator(TextMapCompositePropagator::new(both));
         assert!(diagnose().carries("traceparent") && diagnose().carries("baggage"));
+        says("; by the application's propagator\n");
+        throughline::propagation::set_global();
+        says("traceparent, tracestate, baggage; throughline's own, set as the global propagator\n");
         faults_are(&[]);
     });
 }

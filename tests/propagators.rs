@@ -4,7 +4,10 @@
 //! The propagator is one for the process, so each test holds [`in_use`] while it runs.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::thread;
+use std::time::Duration;
 
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::propagation::text_map_propagator::FieldIter;
@@ -14,6 +17,7 @@ use opentelemetry::propagation::{
 use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
 use opentelemetry::{Context, KeyValue, global};
 use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
+use throughline::propagation::W3c;
 use throughline::testing::{Capture, Traces};
 use throughline::{HeaderReader, Message, MessageMut, TraceContext, Traced};
 
@@ -409,4 +413,187 @@ fn a_span_says_that_a_context_is_unreadable_where_it_is_and_not_else() {
             traces.span("missing").has_no_links().has_attribute(reason, "no_context");
         },
     );
+}
+
+/// Counts how often it is asked to read, on its way to the propagator of the W3C's headers.
+#[derive(Debug)]
+struct Counting(W3c, Arc<AtomicUsize>);
+
+impl TextMapPropagator for Counting {
+    fn inject_context(&self, context: &Context, injector: &mut dyn Injector) {
+        self.0.inject_context(context, injector);
+    }
+
+    fn extract_with_context(&self, context: &Context, extractor: &dyn Extractor) -> Context {
+        self.1.fetch_add(1, Ordering::Relaxed);
+        self.0.extract_with_context(context, extractor)
+    }
+
+    fn fields(&self) -> FieldIter<'_> {
+        self.0.fields()
+    }
+}
+
+#[test]
+fn ours_as_the_global_one_counts_until_another_is_set_and_so_does_every_other() {
+    let times_asked = Arc::new(AtomicUsize::new(0));
+    let counting = || Counting(W3c::new(), Arc::clone(&times_asked));
+    let headers = [("traceparent", SENT), ("b3", OTHER_B3), ("baggage", "tenant=acme")];
+    let read = || TraceContext::read_from(&headers);
+    let in_use = in_use(counting());
+    assert_eq!((written(&read()), times_asked.swap(0, Ordering::Relaxed)), (w3c(&headers), 1));
+
+    // Set once more, it takes its own place.
+    for _ in 0..2 {
+        throughline::propagation::set_global();
+        assert_eq!(written(&read()), w3c(&headers));
+        // All others find it as well.
+        let elsewhere = global::get_text_map_propagator(|it| {
+            it.extract_with_context(&Context::new(), &HashMap::from([owned_header(headers[0])]))
+        });
+        assert_eq!(elsewhere.span().span_context().span_id().to_string(), SENT[36..52]);
+    }
+    assert_eq!(times_asked.load(Ordering::Relaxed), 0);
+
+    global::set_text_map_propagator(B3Propagator::new());
+    assert_eq!(written(&read()), owned(&[("b3", OTHER_B3)]));
+    throughline::propagation::set_global();
+    assert_eq!(written(&read()), w3c(&headers));
+    global::set_text_map_propagator(counting());
+    assert_eq!((written(&read()), times_asked.load(Ordering::Relaxed)), (w3c(&headers), 1));
+    drop(in_use);
+}
+
+fn owned_header((name, value): (&str, &str)) -> (String, String) {
+    (name.to_owned(), value.to_owned())
+}
+
+/// What a propagator of the W3C's headers passes on of `headers`.
+fn w3c(headers: &[(&str, &str)]) -> BTreeMap<String, String> {
+    let mut headers = owned(headers);
+    headers.retain(|name, _| ["traceparent", "tracestate", "baggage"].contains(&&**name));
+    headers
+}
+
+/// Says that it looks for the W3C's headers alone, and looks for others.
+#[derive(Debug)]
+struct Indiscreet {
+    w3c: W3c,
+    looks_through_names: bool,
+}
+
+#[derive(Debug, PartialEq)]
+struct Tenant(String);
+
+impl TextMapPropagator for Indiscreet {
+    fn inject_context(&self, context: &Context, injector: &mut dyn Injector) {
+        self.w3c.inject_context(context, injector);
+    }
+
+    fn extract_with_context(&self, context: &Context, extractor: &dyn Extractor) -> Context {
+        let context = self.w3c.extract_with_context(context, extractor);
+        let tenant = if self.looks_through_names {
+            let name = extractor.keys().into_iter().find(|name| name.starts_with("ten"));
+            name.and_then(|name| extractor.get(name))
+        } else {
+            extractor.get("tenant")
+        };
+        match tenant {
+            Some(tenant) => context.with_value(Tenant(tenant.to_owned())),
+            None => context,
+        }
+    }
+
+    fn fields(&self) -> FieldIter<'_> {
+        self.w3c.fields()
+    }
+}
+
+#[test]
+fn a_propagator_gets_every_header_it_asks_for_whatever_it_says_it_looks_for() {
+    for looks_through_names in [false, true] {
+        let _in_use = in_use(Indiscreet { w3c: W3c::new(), looks_through_names });
+        in_both_worlds(
+            || {
+                let headers = [
+                    ("traceparent", SENT),
+                    ("tenant", "acme"),
+                    ("throughline-attempt", OTHER),
+                    ("color", "red"),
+                ];
+                let consume = throughline::consume("handle").continue_();
+                consume.capture_headers(&["color"]).run_sync(&headers, || {
+                    let context = Context::current();
+                    assert_eq!(context.get::<Tenant>(), Some(&Tenant("acme".to_owned())));
+                });
+            },
+            |traces| {
+                let span = traces.span("handle").continues(SENT);
+                span.has_link_attribute(OTHER, "throughline.link.role", "attempt");
+                assert!(span.attribute("throughline.message.header.color").is_some(), "{traces}");
+            },
+        );
+    }
+}
+
+#[test]
+fn headers_that_the_sdks_propagators_read_are_told_as_unreadable_and_captured_as_well() {
+    let _in_use = in_use(TraceContextPropagator::new());
+    in_both_worlds(
+        || {
+            let unreadable = [("TraceParent", "nonsense"), ("color", "red")];
+            let consume = throughline::consume("unreadable").capture_headers(&["color"]);
+            consume.run_sync(&unreadable, || ());
+            throughline::consume("missing").run_sync(&[("color", "red")], || ());
+            let own = [("TRACEPARENT", SENT), ("throughline-break", "1")];
+            throughline::consume("broken").continue_().run_sync(&own, || ());
+        },
+        |traces| {
+            let reason = "throughline.relation.reason";
+            let unreadable = traces.span("unreadable").has_attribute(reason, "unreadable");
+            assert!(unreadable.attribute("throughline.message.header.color").is_some());
+            traces.span("missing").has_attribute(reason, "no_context");
+            traces.span("broken").links_to(SENT).has_attribute(reason, "sender");
+        },
+    );
+}
+
+/// A message whose own code sets the propagator, for which nobody may be holding the present one.
+struct Sets(BTreeMap<String, String>);
+
+impl Message for Sets {
+    fn headers<'m>(&'m self, reader: &mut HeaderReader<'m>) {
+        global::set_text_map_propagator(B3Propagator::new());
+        self.0.headers(reader);
+    }
+}
+
+impl MessageMut for Sets {
+    fn set_header(&mut self, name: &str, value: &str) {
+        global::set_text_map_propagator(B3Propagator::new());
+        self.0.set_header(name, value);
+    }
+
+    fn remove_header(&mut self, name: &str) {
+        global::set_text_map_propagator(B3Propagator::new());
+        self.0.remove_header(name);
+    }
+}
+
+#[test]
+fn a_messages_own_code_runs_where_no_propagator_is_locked() {
+    let indiscreet = Indiscreet { w3c: W3c::new(), looks_through_names: true };
+    let _in_use = in_use(indiscreet);
+    let (done, is_done) = mpsc::channel();
+    // Where it is locked, this thread waits for itself.
+    thread::spawn(move || {
+        let mut message = Sets(owned(&[("traceparent", SENT), ("b3", OTHER_B3)]));
+        let read = TraceContext::read_from(&message);
+        global::set_text_map_propagator(TraceContextPropagator::new());
+        TraceContext::read_from(&[("traceparent", SENT)]).write_to(&mut message);
+        done.send((read, message.0)).expect("it is waited for");
+    });
+    let (read, headers) = is_done.recv_timeout(Duration::from_secs(30)).expect("not locked");
+    assert_eq!(read.traceparent().as_deref(), Some(OTHER), "the one that it has set");
+    assert_eq!(headers, owned(&[("traceparent", SENT), ("b3", OTHER_B3)]));
 }

@@ -1,9 +1,12 @@
 //! A provider that is handed over makes the spans from then on, in place of the global one. A process of its
 //! own, for it stays in use; one test, because it is handed over in the middle of it.
 
-use opentelemetry::global;
-use opentelemetry::trace::{SpanId, TracerProvider};
-use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider, SpanData};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use opentelemetry::trace::{Span, SpanId, Tracer, TracerProvider};
+use opentelemetry::{Context, InstrumentationScope, global};
+use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracer, SdkTracerProvider, SpanData};
 use throughline::{Traced, async_consumer, async_producer, async_task, diagnose, use_provider};
 use throughline_tests::{Headers, SENDER, baggage, current, headers};
 use tracing_subscriber::layer::SubscriberExt;
@@ -42,6 +45,33 @@ fn provider() -> (SdkTracerProvider, InMemorySpanExporter) {
     (SdkTracerProvider::builder().with_simple_exporter(exporter.clone()).build(), exporter)
 }
 
+static TRACERS: AtomicUsize = AtomicUsize::new(0);
+
+/// Counts the tracers that are asked for.
+struct Counting(SdkTracerProvider);
+
+impl TracerProvider for Counting {
+    type Tracer = SdkTracer;
+
+    fn tracer_with_scope(&self, scope: InstrumentationScope) -> SdkTracer {
+        TRACERS.fetch_add(1, Ordering::Relaxed);
+        self.0.tracer_with_scope(scope)
+    }
+}
+
+/// Handles one more message as its thread ends, when what throughline keeps there is gone.
+struct AtTheEnd;
+
+impl Drop for AtTheEnd {
+    fn drop(&mut self) {
+        throughline::consume("last").run_sync(&message(), || ());
+    }
+}
+
+thread_local! {
+    static AT_THE_END: AtTheEnd = const { AtTheEnd };
+}
+
 fn recorded(exporter: &InMemorySpanExporter) -> Vec<SpanData> {
     let spans = exporter.get_finished_spans().expect("not shut down");
     exporter.reset();
@@ -60,7 +90,8 @@ fn what_is_handed_over_makes_the_spans_and_the_global_provider_none() {
     assert_eq!(names(&recorded(&of_global)), ["publish", "called", "process orders"]);
 
     let (handed_over, of_handed_over) = provider();
-    use_provider(handed_over.clone()).expect("it is the first");
+    use_provider(Counting(handed_over.clone())).expect("it is the first");
+    assert_eq!(TRACERS.load(Ordering::Relaxed), 0, "there is no span yet");
     assert!(use_provider(global).is_err(), "and stays the only one");
 
     // Handlers, producers and tasks, from the next span on.
@@ -80,6 +111,24 @@ fn what_is_handed_over_makes_the_spans_and_the_global_provider_none() {
     assert_eq!(tenant.as_deref(), Some("acme"));
     let [continued] = &recorded(&of_handed_over)[..] else { panic!("one span") };
     assert!(SENDER.contains(&continued.span_context.trace_id().to_string()));
+
+    // One tracer for each thread, however many spans: and one more where that is gone already.
+    assert_eq!(TRACERS.load(Ordering::Relaxed), 1);
+    let threads = thread::scope(|scope| {
+        let threads = [(); 2].map(|()| {
+            scope.spawn(|| {
+                // What OpenTelemetry keeps there is to outlast it.
+                let _ = Context::current();
+                handed_over.tracer("application").start("first").end();
+                AT_THE_END.with(|_| ());
+                block_on(linked(message()));
+                block_on(linked(message()));
+            })
+        });
+        threads.map(|thread| thread.join().expect("it handles its messages")).len()
+    });
+    assert_eq!(recorded(&of_handed_over).len(), threads * (1 + 2 * 3 + 1));
+    assert_eq!(TRACERS.load(Ordering::Relaxed), 1 + threads * 2);
 
     // A log formatter changes nothing; a bridge goes before it, for it has a provider of its own.
     let log = tracing_subscriber::registry()

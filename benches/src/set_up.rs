@@ -24,7 +24,7 @@ pub struct SetUp {
     pub through_tracing: bool,
     /// Whether fastrace is compared as well, which needs nothing of OpenTelemetry's.
     pub has_fastrace: bool,
-    /// Whether the provider is handed over once.
+    /// Whether all that can be is handed over once.
     pub hands_over: bool,
     install: fn(),
 }
@@ -37,6 +37,10 @@ impl SetUp {
         Self::new("alone-unsampled", false, || drop(install(false))).beside_fastrace(),
         Self::new("handed-over", true, || hand_over(install(true))).handing_over(),
         Self::new("handed-over-unsampled", false, || hand_over(install(false))).handing_over(),
+        Self::new("w3c", true, || {
+            install(true);
+            throughline::propagation::set_global();
+        }),
         Self::new("stock", true, || {
             install(true);
             install_the_stock_propagator();
@@ -102,10 +106,12 @@ fn install(sampled: bool) -> SdkTracerProvider {
     provider
 }
 
-/// The provider that throughline need not look up, then, as who writes by hand may keep a tracer.
+/// The provider that throughline need not look up, then, as who writes by hand may keep a tracer; nor need
+/// it ask for a propagator.
 fn hand_over(provider: SdkTracerProvider) {
     by_hand::KEPT.set(provider.tracer("bench")).expect("it is the first");
     throughline::use_provider(provider).expect("it is the first");
+    throughline::propagation::set_global();
 }
 
 /// The propagators that OpenTelemetry's own documentation sets.

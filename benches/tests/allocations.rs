@@ -39,7 +39,7 @@ const LAYER: Counts = [
     (BATCH, 20, 532),
 ];
 
-const WRITTEN_DOWN: [(&str, Counts); 8] = [
+const WRITTEN_DOWN: [(&str, Counts); 9] = [
     (
         "nothing",
         [
@@ -54,14 +54,15 @@ const WRITTEN_DOWN: [(&str, Counts); 8] = [
     ("alone-unsampled", ALONE),
     ("handed-over", HANDED_OVER),
     ("handed-over-unsampled", HANDED_OVER),
+    ("w3c", ALONE),
     (
         "stock",
         [
-            (LINK, 10, 12),
-            (LINK_AWAITING, 10, 12),
-            (CONTINUE, 10, 12),
-            (NO_CONTEXT, 7, 8),
-            (BATCH, 395, 648),
+            (LINK, 9, 12),
+            (LINK_AWAITING, 9, 12),
+            (CONTINUE, 9, 12),
+            (NO_CONTEXT, 6, 8),
+            (BATCH, 267, 648),
         ],
     ),
     ("layer", LAYER),

@@ -96,8 +96,8 @@ impl Fault {
                 name: "context_not_carried",
                 words: "the application's propagator reads no header that names a span: no message \
                         has a context",
-                mend: "`opentelemetry::global::set_text_map_propagator(TraceContextPropagator::new())`, \
-                       or with none at all: then throughline has one of its own",
+                mend: "`throughline::propagation::set_global()`, or with none at all: then throughline \
+                       has one of its own",
             },
             Self::NothingRecords => Said {
                 name: "nothing_records",

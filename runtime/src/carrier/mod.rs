@@ -26,7 +26,7 @@ pub use context::TraceContext;
 pub use facts::Facts;
 pub use message::{Message, MessageMut};
 pub(crate) use notes::{Notes, age, now};
-pub(crate) use propagator::{Propagator, carried, names_an_origin, note};
+pub(crate) use propagator::{GlobalPropagator, Propagator, carried, names_an_origin, note};
 pub use reader::{HeaderReader, HeaderValue, Repeats};
 pub(crate) use reading::{Reading, copied};
 pub(crate) use said::Said;

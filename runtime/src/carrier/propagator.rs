@@ -1,12 +1,13 @@
 //! Which propagator carries a context: the application's, or our own where it has set none.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 
-use opentelemetry::propagation::{Injector, TextMapPropagator};
+use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use opentelemetry::{Context, global};
 
 use super::notes::{self, Notes};
-use super::reader::{AllHeaders, Headers, Known};
+use super::reader::{Headers, Known, KnownHeaders};
 use super::{HeaderReader, Message, MessageMut, Reading, TraceContext};
 use crate::propagation::{self, BAGGAGE, TRACEPARENT, TRACESTATE, Trace, parse_baggage};
 
@@ -14,13 +15,28 @@ use crate::propagation::{self, BAGGAGE, TRACEPARENT, TRACESTATE, Trace, parse_ba
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Propagator {
     Ours,
+    /// The application's, which says that it looks for headers of the W3C alone.
+    ApplicationsOfW3cHeaders,
+    /// The application's, which may look for any.
     Applications,
 }
 
 impl Propagator {
+    #[inline]
     pub(crate) fn current() -> Self {
-        let is_ours = global::get_text_map_propagator(|propagator| carries_nothing(propagator));
-        if is_ours { Self::Ours } else { Self::Applications }
+        if propagation::is_global() {
+            return Self::Ours;
+        }
+        global::get_text_map_propagator(|propagator| {
+            let mut fields = propagator.fields().peekable();
+            if fields.peek().is_none() {
+                Self::Ours
+            } else if fields.all(|field| W3C.contains(&field)) {
+                Self::ApplicationsOfW3cHeaders
+            } else {
+                Self::Applications
+            }
+        })
     }
 
     /// Reads the context that a message carries, and its headers named in `capture`, into an empty reading.
@@ -30,45 +46,67 @@ impl Propagator {
     {
         let mut reader = HeaderReader::new(self, capture);
         message.headers(&mut reader);
-        finish(&mut reader, reading);
+        if !self.finish(&mut reader, reading) {
+            Self::Applications.read(message, capture, reading);
+        }
     }
-}
 
-fn finish(reader: &mut HeaderReader<'_>, reading: &mut Reading) {
-    if let Some(captured) = reader.take_captured() {
-        reading.set_captured(captured);
-    }
-    if let Some(context) = reader.whole_context() {
-        reading.set_context(context.as_context().clone());
-        reading.notes = context.notes().clone();
-        return;
-    }
-    match reader.headers() {
-        Headers::Known(headers) => {
-            reading.notes.read(|known| headers.text(known));
-            if let Some(traceparent) = headers.bytes(Known::Traceparent) {
-                let tracestate = || headers.text(Known::Tracestate).map(Cow::Borrowed);
-                match Trace::parse(traceparent, tracestate) {
-                    Some(trace) => reading.set_trace(trace),
-                    None => reading.unreadable = true,
+    /// Whether the reader had all that was asked for.
+    fn finish(self, reader: &mut HeaderReader<'_>, reading: &mut Reading) -> bool {
+        if let Some(captured) = reader.take_captured() {
+            reading.set_captured(captured);
+        }
+        if let Some(context) = reader.whole_context() {
+            reading.set_context(context.as_context().clone());
+            reading.notes = context.notes().clone();
+            return true;
+        }
+        match reader.headers() {
+            Headers::Known(headers) => {
+                reading.notes.read(|known| headers.text(known));
+                if self == Self::Ours {
+                    read_as_the_w3c_says(headers, reading);
+                    return true;
                 }
-            } else {
-                reading.unreadable = headers.has(Known::Traceparent);
+                let asked = Asked::of(headers);
+                let has = |name: &str| Known::of(name).is_some_and(|(known, _)| headers.has(known));
+                read_by_the_application(&asked, has, reading);
+                !asked.for_others.get()
             }
-            if let Some(baggage) = headers.text(Known::Baggage).and_then(parse_baggage) {
-                reading.set_baggage(baggage);
+            Headers::All { headers, may_have_notes } => {
+                if may_have_notes {
+                    reading.notes.read(|known| headers.value(known.name()));
+                }
+                read_by_the_application(&headers, |name| headers.has(name), reading);
+                true
             }
-        }
-        Headers::All { headers, may_have_notes } => {
-            if may_have_notes {
-                reading.notes.read(|known| headers.value(known.name()));
-            }
-            read_by_the_application(&headers, reading);
         }
     }
 }
 
-fn read_by_the_application(headers: &AllHeaders<'_>, reading: &mut Reading) {
+/// The headers of the W3C.
+const W3C: [&str; 3] = [TRACEPARENT, TRACESTATE, BAGGAGE];
+
+fn read_as_the_w3c_says(headers: &KnownHeaders<'_>, reading: &mut Reading) {
+    if let Some(traceparent) = headers.bytes(Known::Traceparent) {
+        let tracestate = || headers.text(Known::Tracestate).map(Cow::Borrowed);
+        match Trace::parse(traceparent, tracestate) {
+            Some(trace) => reading.set_trace(trace),
+            None => reading.unreadable = true,
+        }
+    } else {
+        reading.unreadable = headers.has(Known::Traceparent);
+    }
+    if let Some(baggage) = headers.text(Known::Baggage).and_then(parse_baggage) {
+        reading.set_baggage(baggage);
+    }
+}
+
+fn read_by_the_application(
+    headers: &dyn Extractor,
+    has: impl Fn(&str) -> bool,
+    reading: &mut Reading,
+) {
     global::get_text_map_propagator(|propagator| {
         if carries_nothing(propagator) {
             return; // it has been taken away since
@@ -79,16 +117,61 @@ fn read_by_the_application(headers: &AllHeaders<'_>, reading: &mut Reading) {
         if !reading.origin().is_valid() {
             let mut names = names_of_origins(propagator).peekable();
             reading.not_carried = names.peek().is_none();
-            reading.unreadable = names.any(|name| headers.has(name));
+            reading.unreadable = names.any(&has);
         }
     });
 }
 
-/// The headers by which contexts are carried, and whether the application has set a propagator.
-pub(crate) fn carried() -> (Vec<String>, bool) {
+/// Known headers for a propagator that says it looks for no others. Should it do that all the same, they are
+/// read once more: not while it asks, for then it is locked, and reading is the user's code.
+struct Asked<'r, 'm> {
+    headers: &'r KnownHeaders<'m>,
+    for_others: Cell<bool>,
+}
+
+impl<'r, 'm> Asked<'r, 'm> {
+    fn of(headers: &'r KnownHeaders<'m>) -> Self {
+        Self { headers, for_others: Cell::new(false) }
+    }
+}
+
+impl Extractor for Asked<'_, '_> {
+    fn get(&self, key: &str) -> Option<&str> {
+        let known = Known::of(key);
+        if known.is_none() {
+            self.for_others.set(true);
+        }
+        self.headers.text(known?.0)
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        self.for_others.set(true);
+        Vec::new()
+    }
+}
+
+/// Whose propagator is the global one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum GlobalPropagator {
+    /// None is set.
+    None,
+    /// As `propagation::set_global` sets it.
+    Ours,
+    Applications,
+}
+
+/// The headers by which contexts are carried, and whose propagator is set.
+pub(crate) fn carried() -> (Vec<String>, GlobalPropagator) {
     global::get_text_map_propagator(|propagator| {
         let fields = fields(propagator).map(str::to_owned).collect();
-        (fields, !carries_nothing(propagator))
+        let set = if carries_nothing(propagator) {
+            GlobalPropagator::None
+        } else if propagation::is_global() {
+            GlobalPropagator::Ours
+        } else {
+            GlobalPropagator::Applications
+        };
+        (fields, set)
     })
 }
 
@@ -107,18 +190,16 @@ pub(crate) fn write<M: MessageMut + ?Sized>(context: &TraceContext, message: &mu
     if message.set_context(context) {
         return;
     }
-    global::get_text_map_propagator(|propagator| {
-        let mut outgoing = Outgoing::default();
-        if carries_nothing(propagator) {
-            propagation::inject(context.as_context(), &mut outgoing);
-        } else {
-            propagator.inject_context(context.as_context(), &mut outgoing);
-        }
-        context.notes().write(&mut outgoing);
-        let is_field =
-            |name: &str| fields(propagator).any(|field| field.eq_ignore_ascii_case(name));
-        outgoing.replace_in(message, fields(propagator).chain(notes::NAMES), is_field);
-    });
+    let mut outgoing = Outgoing::default();
+    let fields = outgoing.take_by_the_application(context.as_context());
+    if fields.is_none() {
+        propagation::inject(context.as_context(), &mut outgoing);
+    }
+    context.notes().write(&mut outgoing);
+    match fields {
+        None => outgoing.replace_in(message, &W3C),
+        Some(fields) => outgoing.replace_in(message, &fields),
+    }
 }
 
 /// Writes `notes` into a message whose context, `carried`, stays.
@@ -129,13 +210,12 @@ pub(crate) fn note<M: MessageMut + ?Sized>(notes: Notes, carried: &TraceContext,
     }
     let mut outgoing = Outgoing::default();
     whole.notes().write(&mut outgoing);
-    outgoing.replace_in(message, notes::NAMES.into_iter(), |_| false);
+    outgoing.replace_in(message, &[] as &[&str]);
 }
 
 /// The headers of the application's propagator, or ours where it has set none.
 fn fields(propagator: &dyn TextMapPropagator) -> impl Iterator<Item = &str> {
-    let ours: &[&str] =
-        if carries_nothing(propagator) { &[TRACEPARENT, TRACESTATE, BAGGAGE] } else { &[] };
+    let ours: &[&str] = if carries_nothing(propagator) { &W3C } else { &[] };
     propagator.fields().chain(ours.iter().copied())
 }
 
@@ -169,16 +249,29 @@ impl Injector for Outgoing {
 }
 
 impl Outgoing {
-    /// Writes them in place of all `replaced`, as far as the message takes them.
-    fn replace_in<'f, M: MessageMut + ?Sized>(
-        self,
-        message: &mut M,
-        replaced: impl Iterator<Item = &'f str>,
-        is_field: impl Fn(&str) -> bool,
-    ) {
+    /// Takes what the application's propagator writes, and gives back that one's fields; `None` where it is
+    /// ours that writes.
+    ///
+    /// Nothing is written into the message here, where the propagator is locked: that is the user's code.
+    fn take_by_the_application(&mut self, context: &Context) -> Option<Vec<String>> {
+        if propagation::is_global() {
+            return None;
+        }
+        global::get_text_map_propagator(|propagator| {
+            if carries_nothing(propagator) {
+                return None;
+            }
+            propagator.inject_context(context, self);
+            Some(propagator.fields().map(str::to_owned).collect())
+        })
+    }
+
+    /// Writes them in place of all `fields` and of our own headers, as far as the message takes them.
+    fn replace_in<M: MessageMut + ?Sized>(self, message: &mut M, fields: &[impl AsRef<str>]) {
+        let fields = || fields.iter().map(AsRef::as_ref);
         // First, to make room: and a new `traceparent` beside an old `tracestate` would be a context
         // nobody sent.
-        for name in replaced {
+        for name in fields().chain(notes::NAMES) {
             message.remove_header(&lower_case(name));
         }
         let known = Known::ALL.iter().zip(&self.known);
@@ -188,7 +281,7 @@ impl Outgoing {
             .others
             .iter()
             .map(|(name, value)| (&**name, &**value))
-            .partition(|(name, _)| is_field(name));
+            .partition(|(name, _)| fields().any(|field| field.eq_ignore_ascii_case(name)));
         let traceparent =
             self.known[Known::Traceparent as usize].as_deref().map(|value| (TRACEPARENT, value));
         let naming_the_span = traceparent.into_iter().chain(naming_the_span);

@@ -5,7 +5,7 @@ mod words;
 
 pub(crate) use contexts::Contexts;
 
-use crate::carrier;
+use crate::carrier::{self, GlobalPropagator};
 use crate::fault::Fault;
 use crate::span::{Listener, Noted, Way, a_provider_is_in_use, a_provider_is_installed};
 
@@ -39,10 +39,10 @@ use crate::span::{Listener, Noted, Way, a_provider_is_in_use, a_provider_is_inst
 /// assert!(!broken);
 /// ```
 pub fn diagnose() -> Diagnosis {
-    let (fields, propagator_is_set) = carrier::carried();
+    let (fields, global_propagator) = carrier::carried();
     let mut diagnosis = Diagnosis {
         fields,
-        propagator_is_set,
+        global_propagator,
         listener: Listener::here(),
         provider_is_in_use: a_provider_is_in_use(),
         provider_is_installed: a_provider_is_installed(),
@@ -72,7 +72,7 @@ pub fn diagnose() -> Diagnosis {
 pub struct Diagnosis {
     /// The headers by which contexts travel.
     fields: Vec<String>,
-    propagator_is_set: bool,
+    global_propagator: GlobalPropagator,
     listener: Listener,
     /// Whether one was handed over.
     provider_is_in_use: bool,

@@ -3,15 +3,21 @@
 use std::fmt;
 
 use super::Diagnosis;
+use crate::carrier::GlobalPropagator;
 use crate::span::{Listener, Noted, Way};
 
 impl fmt::Display for Diagnosis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { fields, listener, spans, contexts, .. } = self;
-        let propagator = match (self.propagator_is_set, self.carries("baggage")) {
-            (false, _) => "throughline's own, for the application has set no propagator",
-            (true, true) => "by the application's propagator",
-            (true, false) => "by the application's propagator; baggage does not travel",
+        let propagator = match (self.global_propagator, self.carries("baggage")) {
+            (GlobalPropagator::None, _) => {
+                "throughline's own, for the application has set no propagator"
+            }
+            (GlobalPropagator::Ours, _) => "throughline's own, set as the global propagator",
+            (GlobalPropagator::Applications, true) => "by the application's propagator",
+            (GlobalPropagator::Applications, false) => {
+                "by the application's propagator; baggage does not travel"
+            }
         };
         writeln!(f, "contexts: in {}; {propagator}", fields.join(", "))?;
         writeln!(f, "tracing: {}", words_of_listener(*listener))?;

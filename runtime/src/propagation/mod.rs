@@ -1,13 +1,11 @@
 //! Propagators for the headers of the W3C: [Trace Context, level 2](https://www.w3.org/TR/trace-context-2/)
 //! and [Baggage](https://www.w3.org/TR/baggage/), as the two documents say.
 //!
-//! throughline uses them where the application has set no propagator. Set [`W3c`] as the global one,
-//! so that everything else in the process carries the same context by the same rules:
+//! throughline uses them where the application has set no propagator. Make [`W3c`] the global one, so that
+//! everything else in the process carries the same context by the same rules:
 //!
 //! ```
-//! use throughline::propagation::W3c;
-//!
-//! opentelemetry::global::set_text_map_propagator(W3c::new());
+//! throughline::propagation::set_global();
 //! ```
 //!
 //! They differ from the SDK's own `TraceContextPropagator` and `BaggagePropagator` in this:
@@ -27,6 +25,7 @@
 
 mod baggage;
 mod beyond;
+mod global;
 pub(crate) mod traceparent;
 mod tracestate;
 
@@ -40,6 +39,8 @@ use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use opentelemetry::trace::{SpanContext, TraceContextExt};
 
 pub(crate) use beyond::{keep_random_flag, with_state};
+pub(crate) use global::is_global;
+pub use global::set_global;
 use traceparent::Traceparent;
 
 pub(crate) const TRACEPARENT: &str = "traceparent";

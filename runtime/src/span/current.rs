@@ -27,11 +27,8 @@ impl Attached {
 
     /// Of `context`, which is being attached here. Where there never was a subscriber nothing is nearer,
     /// until this is entered anew.
-    pub(super) fn note(context: &Context) -> Option<Self> {
-        a_subscriber_was_set().then(|| Self {
-            span: context.span().span_context().span_id(),
-            within: current_tracing_span(),
-        })
+    pub(super) fn note(context: &Context) -> Self {
+        Self { span: context.span().span_context().span_id(), within: current_tracing_span() }
     }
 }
 
@@ -104,12 +101,12 @@ fn nearer(current: &Context) -> Option<Context> {
 
 #[cfg(feature = "tracing")]
 #[inline]
-fn a_subscriber_was_set() -> bool {
+pub(super) fn a_subscriber_was_set() -> bool {
     tracing::dispatcher::has_been_set()
 }
 
 #[cfg(not(feature = "tracing"))]
-fn a_subscriber_was_set() -> bool {
+pub(super) fn a_subscriber_was_set() -> bool {
     false
 }
 

@@ -9,7 +9,7 @@ use opentelemetry::{Context, ContextGuard};
 
 #[cfg(feature = "tracing")]
 use super::bridge::Undecided;
-use super::current::Attached;
+use super::current::{Attached, a_subscriber_was_set};
 #[cfg(feature = "tracing")]
 use super::current::current_span_context;
 #[cfg(feature = "tracing")]
@@ -219,6 +219,12 @@ impl Inside {
         }
     }
 
+    /// Where what was attached may come to be less near than a span of `tracing`'s.
+    #[inline(never)]
+    fn note_attached(&mut self) {
+        self.attached = self.to_be_attached().map(Attached::note);
+    }
+
     /// Asks the innermost span here, then what is around it, until one answers.
     pub(super) fn ask<T>(question: impl Fn(&Self) -> Option<T>) -> Option<T> {
         look_at_innermost(|innermost| {
@@ -268,23 +274,27 @@ impl<'s> Entered<'s> {
         self.enter_tracing();
         let Some(inside) = &mut self.span.inside else { return };
         if let Some(context) = inside.to_be_attached() {
-            let attached = Attached::note(context);
-            self.attached = Some(context.clone().attach());
-            inside.attached = attached;
+            let guard = context.clone().attach();
+            forget_none(self.attached.replace(guard));
+            if a_subscriber_was_set() {
+                inside.note_attached();
+            }
         }
-        inside.around = replace_innermost(None);
-        replace_innermost(self.span.inside.take());
+        forget_none(mem::replace(&mut inside.around, replace_innermost(None)));
+        forget_none(replace_innermost(self.span.inside.take()));
         self.is_innermost = true;
     }
 
     #[cfg(feature = "tracing")]
+    #[inline]
     fn enter_tracing(&mut self) {
         let Some(inside) = &mut self.span.inside else { return };
         if inside.undecided.is_some() {
-            return self.enter_tracing_and_decide();
+            self.enter_tracing_and_decide();
+        } else if !inside.tracing.is_none() {
+            inside.tracing.with_subscriber(|(id, subscriber)| subscriber.enter(id));
+            self.is_in_tracing = true;
         }
-        inside.tracing.with_subscriber(|(id, subscriber)| subscriber.enter(id));
-        self.is_in_tracing = true;
     }
 
     /// Finds out what there is to be attached, where that shows only when it is entered.
@@ -304,10 +314,11 @@ impl<'s> Entered<'s> {
     fn leave(&mut self) {
         self.attached = None;
         if mem::take(&mut self.is_innermost) {
-            self.span.inside = replace_innermost(None);
-            if let Some(inside) = &mut self.span.inside {
-                replace_innermost(inside.around.take());
+            let mut inside = replace_innermost(None);
+            if let Some(inside) = &mut inside {
+                forget_none(replace_innermost(inside.around.take()));
             }
+            forget_none(mem::replace(&mut self.span.inside, inside));
         }
         #[cfg(feature = "tracing")]
         if mem::take(&mut self.is_in_tracing) {
@@ -316,6 +327,14 @@ impl<'s> Entered<'s> {
             }
         }
     }
+}
+
+/// Of what a place held that was known to be empty: looking whether there is something to be dropped is a good
+/// part of entering a span.
+#[inline]
+fn forget_none<T>(nothing: Option<T>) {
+    debug_assert!(nothing.is_none(), "a span is entered once at a time");
+    mem::forget(nothing);
 }
 
 /// Only of what unwinds: what has been left is forgotten. Asking the thread whether it is panicking would be

@@ -1,6 +1,8 @@
 //! The span made with OpenTelemetry's own API: where no bridge listens to `tracing`.
 
+use std::cell::OnceCell;
 use std::fmt;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{LazyLock, OnceLock};
 
@@ -17,7 +19,8 @@ use crate::relation::same_span;
 use crate::semconv;
 
 /// Makes spans by `provider` from now on, wherever OpenTelemetry's API makes them, in place of the global
-/// one: that has to be looked up for every span, since it may be exchanged, and is reached through pointers.
+/// one: that has to be looked up for every span, since it may be exchanged, under a lock that all threads
+/// share. Each thread has a tracer of its own of this one.
 ///
 /// It saves time and changes nothing else. Set the global provider as well, for all others. It can be done
 /// once in the life of a process, at its start. Where a layer of `tracing` makes the spans, that goes on, and
@@ -37,15 +40,13 @@ use crate::semconv;
 /// assert!(throughline::use_provider(provider).is_err());
 /// # Ok::<(), throughline::ProviderInUse>(())
 /// ```
-#[expect(clippy::needless_pass_by_value, reason = "it is handed over, as to `set_tracer_provider`")]
 pub fn use_provider<P>(provider: P) -> Result<(), ProviderInUse>
 where
-    P: TracerProvider,
-    P::Tracer: Send + Sync + 'static,
+    P: TracerProvider + Send + Sync + 'static,
+    P::Tracer: 'static,
     <P::Tracer as Tracer>::Span: Send + Sync + 'static,
 {
-    let tracer = provider.tracer_with_scope(semconv::scope());
-    IN_USE.set(Box::new(tracer)).map_err(|_| ProviderInUse(()))
+    IN_USE.set(Box::new(provider)).map_err(|_| ProviderInUse(()))
 }
 
 /// A provider is in use already: see [`use_provider`].
@@ -69,7 +70,36 @@ impl fmt::Display for ProviderInUse {
 
 impl std::error::Error for ProviderInUse {}
 
-static IN_USE: OnceLock<Box<dyn MakeSpan + Send + Sync>> = OnceLock::new();
+static IN_USE: OnceLock<Box<dyn MakeTracer + Send + Sync>> = OnceLock::new();
+
+thread_local! {
+    /// A tracer of the provider in use. Each span counts that it holds its tracer: by one tracer for all, the
+    /// threads would wait for each other.
+    static OWN_TRACER: OnceCell<Rc<dyn MakeSpan>> = const { OnceCell::new() };
+}
+
+/// A tracer of the provider in use, if there is one.
+#[inline]
+fn tracer_in_use() -> Option<Rc<dyn MakeSpan>> {
+    let provider = IN_USE.get()?;
+    let own = OWN_TRACER.try_with(|own| Rc::clone(own.get_or_init(|| provider.tracer())));
+    Some(own.unwrap_or_else(|_| provider.tracer())) // the thread is about to end
+}
+
+/// A provider of whichever type.
+trait MakeTracer {
+    fn tracer(&self) -> Rc<dyn MakeSpan>;
+}
+
+impl<P> MakeTracer for P
+where
+    P: TracerProvider<Tracer: 'static>,
+    <P::Tracer as Tracer>::Span: Send + Sync + 'static,
+{
+    fn tracer(&self) -> Rc<dyn MakeSpan> {
+        Rc::new(self.tracer_with_scope(semconv::scope()))
+    }
+}
 
 /// A tracer of whichever type.
 trait MakeSpan {
@@ -123,7 +153,7 @@ pub(super) fn make(description: Description, parent: Context, inside: &mut Insid
     if let Some(tracer) = capture::tracer() {
         return tracer.make(description, parent, inside);
     }
-    if let Some(tracer) = IN_USE.get() {
+    if let Some(tracer) = tracer_in_use() {
         return tracer.make(description, parent, inside);
     }
     let way = global::tracer_with_scope(semconv::scope()).make(description, parent, inside);
@@ -165,7 +195,7 @@ pub(crate) fn a_provider_is_in_use() -> bool {
 
 /// Whether that, or the global one, makes spans, as far as it can be told without making one.
 pub(crate) fn a_provider_is_installed() -> bool {
-    match IN_USE.get() {
+    match tracer_in_use() {
         Some(tracer) => tracer.makes_spans(),
         None => global::tracer_with_scope(semconv::scope()).makes_spans(),
     }
