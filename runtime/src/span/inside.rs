@@ -9,9 +9,9 @@ use opentelemetry::{Context, ContextGuard};
 
 #[cfg(feature = "tracing")]
 use super::bridge::Undecided;
-use super::current::{Attached, a_subscriber_was_set};
 #[cfg(feature = "tracing")]
 use super::current::current_span_context;
+use super::current::{Attached, a_subscriber_was_set};
 #[cfg(feature = "tracing")]
 use super::ways;
 use super::{ActiveSpan, FieldValue, Running, Value};
