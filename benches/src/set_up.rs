@@ -5,12 +5,14 @@ use std::process::Command;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use opentelemetry::global;
 use opentelemetry::propagation::TextMapCompositePropagator;
-use opentelemetry::trace::TracerProvider as _;
+use opentelemetry::trace::TracerProvider;
+use opentelemetry::{InstrumentationScope, global};
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
-use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider, Span, SpanData, SpanProcessor};
+use opentelemetry_sdk::trace::{
+    Sampler, SdkTracer, SdkTracerProvider, Span, SpanData, SpanProcessor,
+};
 use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::by_hand;
@@ -37,6 +39,10 @@ impl SetUp {
         Self::new("alone-unsampled", false, || drop(install(false))).beside_fastrace(),
         Self::new("handed-over", true, || hand_over(install(true))).handing_over(),
         Self::new("handed-over-unsampled", false, || hand_over(install(false))).handing_over(),
+        Self::new("each-its-own", true, || {
+            install(true);
+            hand_over_one_for_each_thread();
+        }),
         Self::new("w3c", true, || {
             install(true);
             throughline::propagation::set_global();
@@ -112,6 +118,24 @@ fn hand_over(provider: SdkTracerProvider) {
     by_hand::KEPT.set(provider.tracer("bench")).expect("it is the first");
     throughline::use_provider(provider).expect("it is the first");
     throughline::propagation::set_global();
+}
+
+/// The same with a provider for each thread, where threads share nothing of the SDK's: to tell what they
+/// share of throughline's.
+fn hand_over_one_for_each_thread() {
+    throughline::use_provider(OneForEachThread).expect("it is the first");
+    throughline::propagation::set_global();
+}
+
+/// Each thread asks it for a tracer once, which keeps its provider.
+struct OneForEachThread;
+
+impl TracerProvider for OneForEachThread {
+    type Tracer = SdkTracer;
+
+    fn tracer_with_scope(&self, scope: InstrumentationScope) -> SdkTracer {
+        provider(true).tracer_with_scope(scope)
+    }
 }
 
 /// The propagators that OpenTelemetry's own documentation sets.

@@ -47,7 +47,8 @@ pub(crate) const TRACEPARENT: &str = "traceparent";
 pub(crate) const TRACESTATE: &str = "tracestate";
 pub(crate) const BAGGAGE: &str = "baggage";
 
-/// The headers of Trace Context and of Baggage together: what most applications want.
+/// The headers of Trace Context and of Baggage together: what most applications want, and as the global
+/// propagator best by [`set_global`].
 ///
 /// ```
 /// use std::collections::HashMap;

@@ -74,13 +74,18 @@ pub(super) fn start(
     if !is_declared(site, fields) {
         description.attributes.extend(attributes_of(mem::take(&mut fields)));
     }
-    let undecided = match span.set_parent(parent.clone()) {
+    // An attribute is taken by a bridge alone: one look-up is saved where there is no parent to be set.
+    let taken = usize::from(
+        has_no_parent(lineage, &parent) && takes_first(&span, &mut description.attributes),
+    );
+    let answer = if taken > 0 { Ok(()) } else { span.set_parent(parent.clone()) };
+    let undecided = match answer {
         Ok(()) | Err(SetParentError::AlreadyStarted) => {
             for Link { span_context, attributes, .. } in description.links {
                 span.add_link_with_attributes(span_context, attributes);
             }
-            for KeyValue { key, value, .. } in &mut description.attributes {
-                span.set_attribute(Taken(key), Taken(value));
+            for attribute in description.attributes.iter_mut().skip(taken) {
+                set(&span, attribute);
             }
             Undecided::Answered { passes_through: parent }
         }
@@ -93,6 +98,24 @@ pub(super) fn start(
     };
     inside.undecided = Some(undecided);
     inside.tracing = span;
+}
+
+/// Whether there is no parent to be set: it is made as a root, and has no baggage to be told of.
+fn has_no_parent(lineage: Lineage, parent: &Context) -> bool {
+    lineage == Lineage::Root
+        && !parent.span().span_context().is_valid()
+        && parent.baggage().is_empty()
+}
+
+/// Sets the first attribute, and tells whether it was taken.
+fn takes_first(span: &Span, attributes: &mut [KeyValue]) -> bool {
+    let Some(first) = attributes.first_mut() else { return false };
+    set(span, first);
+    first.key.as_str().is_empty()
+}
+
+fn set(span: &Span, KeyValue { key, value, .. }: &mut KeyValue) {
+    span.set_attribute(Taken(key), Taken(value));
 }
 
 /// What is taken from where it is when it has arrived: on its way to the layer it would be moved from
