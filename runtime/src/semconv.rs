@@ -104,6 +104,25 @@ pub(crate) fn belongs_on(key: &str, operation_type: &str) -> bool {
     on.contains(&operation_type)
 }
 
+/// Whether an attribute may be set when the span has started, where that is cheaper. Samplers have no use for
+/// it: the conventions don't call it relevant for sampling, and it names one message or one function, or says
+/// what parent and links show.
+#[cfg(feature = "tracing")]
+pub(crate) fn may_come_late(key: &str) -> bool {
+    matches!(
+        key,
+        key::FUNCTION_NAME
+            | key::RELATION_KIND
+            | key::MESSAGE_ID
+            | key::CONVERSATION_ID
+            | key::BODY_SIZE
+            | key::ENVELOPE_SIZE
+            | key::KAFKA_OFFSET
+            | key::RABBITMQ_DELIVERY_TAG
+            | key::NATS_STREAM_SEQUENCE
+    )
+}
+
 /// Values of `throughline.outcome.name` that are ours.
 pub(crate) mod outcome {
     pub(crate) const RETRY: &str = "retry";

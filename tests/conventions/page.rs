@@ -12,7 +12,7 @@ use crate::making::made;
 use crate::registry::ours;
 use crate::{SEMCONV, declared};
 
-const PAGE: &str = include_str!("../../docs/telemetry.md");
+pub(crate) const PAGE: &str = include_str!("../../docs/telemetry.md");
 
 /// The rows of the table in this chapter whose first column is called so.
 fn rows(column: &str) -> impl Iterator<Item = Vec<&'static str>> {

@@ -1,5 +1,6 @@
 //! What the conventions call relevant for sampling is there when a span is made, for samplers see no more.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use opentelemetry::trace::{Link, SpanKind, TraceId};
@@ -8,6 +9,7 @@ use opentelemetry_sdk::trace::{Sampler, SamplingResult, ShouldSample};
 use throughline::testing::{Capture, Span};
 
 use crate::making::{Making, made};
+use crate::page::PAGE;
 use crate::{declared, is_messaging};
 
 /// What a sampler was asked about one span.
@@ -82,4 +84,47 @@ fn what_is_relevant_for_sampling_is_there_when_a_span_is_made() {
         }
     }
     assert!(checked > 0);
+}
+
+/// What an outcome adds when the span ends.
+const OF_OUTCOMES: [&str; 3] =
+    ["error.type", "throughline.outcome.name", "throughline.outcome.reason"];
+
+/// The attributes that a sampler does not see through `tracing`, as the page has them.
+fn late_on_the_page() -> BTreeSet<&'static str> {
+    let (_, rest) = PAGE.split_once("where each costs a look-up before the start:").expect("it");
+    let (sentence, _) = rest.split_once("They are set").expect("its end");
+    sentence.split('`').skip(1).step_by(2).collect()
+}
+
+#[test]
+fn what_samplers_do_not_see_through_tracing_is_what_the_page_says_and_by_the_api_they_see_all() {
+    made(); // first, for what is counted there
+    let (mut late, mut late_by_the_api) = (BTreeSet::new(), BTreeSet::new());
+    for system in ["kafka", "rabbitmq"] {
+        for (capture, late) in
+            [(Capture::new(), &mut late), (Capture::new().without_tracing(), &mut late_by_the_api)]
+        {
+            let asked = Asked::default();
+            let traces = Making { system: Some(system) }.spans(capture.sampler(asked.clone()));
+            let asked = asked.0.lock().expect("no panic");
+            for span in traces.all() {
+                let operation = span.attribute("messaging.operation.type").map(Value::as_str);
+                if matches!(operation.as_deref(), Some("receive" | "settle")) {
+                    continue;
+                }
+                let about: Vec<_> = asked.iter().filter(|it| it.is_about(span)).collect();
+                let [question] = about[..] else { continue };
+                let is_seen =
+                    |key: &str| question.attributes.iter().any(|it| it.key.as_str() == key);
+                let keys = span.data().attributes.iter().map(|it| it.key.as_str());
+                late.extend(keys.filter(|key| !is_seen(key)).map(str::to_owned));
+            }
+        }
+    }
+    for late in [&mut late, &mut late_by_the_api] {
+        late.retain(|key| !OF_OUTCOMES.contains(&&**key));
+    }
+    assert_eq!(late, late_on_the_page().into_iter().map(str::to_owned).collect());
+    assert_eq!(late_by_the_api, BTreeSet::new());
 }

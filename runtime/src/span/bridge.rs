@@ -22,6 +22,7 @@ use super::{Attach, Description, FieldValue, Inside, Lineage, Maker, Site, attri
 use crate::carrier::copied;
 use crate::propagation::keep_random_flag;
 use crate::relation::same_span;
+use crate::semconv;
 
 thread_local! {
     /// Whether a bridge has answered on this thread: then a root can be made as one.
@@ -31,7 +32,8 @@ thread_local! {
 /// What is left to find out when the span is entered for the first time.
 pub(super) enum Undecided {
     /// A bridge took the parent and the links, or a per-layer filter hides the span from it.
-    Answered { passes_through: Context },
+    /// The late attributes can be set all at once when it has started.
+    Answered { passes_through: Context, late: Vec<KeyValue> },
     /// No bridge was found: one may be behind a `reload` layer, or there is none.
     NotFound(Box<Unmade>),
 }
@@ -84,10 +86,16 @@ pub(super) fn start(
             for Link { span_context, attributes, .. } in description.links {
                 span.add_link_with_attributes(span_context, attributes);
             }
-            for attribute in description.attributes.iter_mut().skip(taken) {
-                set(&span, attribute);
-            }
-            Undecided::Answered { passes_through: parent }
+            let mut late = description.attributes;
+            late.drain(..taken);
+            late.retain_mut(|attribute| {
+                let is_late = semconv::may_come_late(attribute.key.as_str());
+                if !is_late {
+                    set(&span, attribute);
+                }
+                is_late
+            });
+            Undecided::Answered { passes_through: parent, late }
         }
         Err(SetParentError::LayerNotFound | SetParentError::SpanDisabled) => {
             BRIDGE_HAS_ANSWERED.set(false);
@@ -114,6 +122,7 @@ fn takes_first(span: &Span, attributes: &mut [KeyValue]) -> bool {
     first.key.as_str().is_empty()
 }
 
+/// Sets an attribute of a span that has not started yet: a look-up for each.
 fn set(span: &Span, KeyValue { key, value, .. }: &mut KeyValue) {
     span.set_attribute(Taken(key), Taken(value));
 }
@@ -217,13 +226,17 @@ impl Undecided {
             now.is_valid() && !same_span(now, before)
         });
         match self {
-            Self::Answered { passes_through } => {
+            Self::Answered { passes_through, late } => {
                 let own = if entering_made_it_current {
                     Context::current()
                 } else {
                     inside.tracing.context()
                 };
-                answered(own, passes_through, entering_made_it_current, inside)
+                let way = answered(own, passes_through, entering_made_it_current, inside);
+                if let Some(own) = inside.own.as_ref().filter(|_| !late.is_empty()) {
+                    own.span().set_attributes(late);
+                }
+                way
             }
             Self::NotFound(unmade) if entering_made_it_current => behind_reload(*unmade, inside),
             Self::NotFound(unmade) => {

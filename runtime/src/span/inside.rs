@@ -364,7 +364,8 @@ mod tests {
         #[cfg(feature = "tracing")]
         {
             last.tells_failure = Some(Site::from("last").failure());
-            last.undecided = Some(Undecided::Answered { passes_through: Context::new() });
+            last.undecided =
+                Some(Undecided::Answered { passes_through: Context::new(), late: Vec::new() });
         }
         last.around = Some(Box::new(Inside::NONE));
         last.retire();
