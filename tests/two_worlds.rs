@@ -13,6 +13,7 @@ use opentelemetry::trace::{
 use opentelemetry::{Context, global};
 use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracer, SdkTracerProvider, SpanData};
 use throughline::{TraceContext, async_consumer};
+use throughline_tests::Log;
 use tracing::Dispatch;
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::DefaultGuard;
@@ -77,6 +78,7 @@ async fn continued(message: TraceContext, destination: String) -> Seen {
 enum Ambient {
     Tracing,
     OpenTelemetry,
+    Nobody,
 }
 
 struct Trial {
@@ -85,7 +87,7 @@ struct Trial {
     seen: Seen,
 }
 
-/// Handles one message inside a poll loop's span.
+/// Handles one message, mostly inside a poll loop's span.
 fn handle(set_up: &str, relation: &str, ambient: Ambient) -> Trial {
     let destination = format!("{set_up} {relation}");
     let loop_name = "poll loop";
@@ -102,6 +104,7 @@ fn handle(set_up: &str, relation: &str, ambient: Ambient) -> Trial {
             let _attached = context.attach();
             (ambient, call(relation, &destination))
         }
+        Ambient::Nobody => (SpanContext::NONE, call(relation, &destination)),
     };
     Trial { handler: exported(&format!("process {destination}")), ambient, seen }
 }
@@ -170,9 +173,9 @@ impl Trial {
     #[track_caller]
     fn links_to_sender_and_ambient(&self) {
         let links: Vec<_> = self.only_span().links.iter().map(|it| &it.span_context).collect();
-        assert_eq!(links.len(), 2, "{links:#?}");
-        assert!(is_sender(links[0]));
-        assert_eq!(links[1].span_id(), self.ambient.span_id());
+        let ambient = Some(self.ambient.span_id()).filter(|id| *id != SpanId::INVALID);
+        assert!(links.first().is_some_and(|first| is_sender(first)), "{links:#?}");
+        assert!(links[1..].iter().map(|link| link.span_id()).eq(ambient), "{links:#?}");
     }
 
     /// Filtered out: no span, and the work inside belongs where the span would have been.
@@ -208,6 +211,9 @@ fn both_relations_hold(set_up: &str, ambient: Ambient) {
         handle(&set_up, "continue", ambient).is_continued();
         handle(&set_up, "link", ambient).is_linked();
     }
+    let set_up = format!("{set_up} without a poll loop's span");
+    handle(&set_up, "link", Ambient::Nobody).is_linked();
+    handle(&set_up, "continue", Ambient::Nobody).is_continued();
 }
 
 #[track_caller]
@@ -265,6 +271,9 @@ fn a_layer_behind_reload() {
             let trial = Trial { handler, ambient, seen };
             if relation == "link" { trial.is_linked() } else { trial.is_continued() }
         }
+        let set_up = format!("behind reload {round} without a poll loop's span");
+        handle(&set_up, "link", Ambient::Nobody).is_linked();
+        handle(&set_up, "continue", Ambient::Nobody).is_continued();
     }
 }
 
@@ -282,6 +291,20 @@ fn a_layer_without_context_activation() {
     both_relations_hold("without activation", Ambient::Tracing);
 }
 
+/// The layer takes `tracing`'s current span for the parent, unless it is told another.
+#[test]
+fn what_is_attached_within_a_span_is_nearer_without_context_activation_as_well() {
+    let layer = bridge().with_context_activation(false);
+    let _guard = use_subscriber(Registry::default().with(layer));
+    let _entered = tracing::warn_span!("poll loop").entered();
+    let nearer = Context::current_with_span(tracer().start("nearer"));
+    let expected = nearer.span().span_context().span_id();
+    let _attached = nearer.attach();
+    throughline::produce("sent from nearer").run_sync(&mut TraceContext::default(), |_| ());
+    let [sent] = &exported("sent from nearer")[..] else { panic!("one span") };
+    assert_eq!(sent.parent_span_id, expected);
+}
+
 #[test]
 fn a_per_layer_filter_hides_the_span() {
     let layer = bridge().with_filter(LevelFilter::WARN);
@@ -289,6 +312,21 @@ fn a_per_layer_filter_hides_the_span() {
     let log = tracing_subscriber::fmt::layer().with_writer(std::io::sink);
     let _guard = use_subscriber(Registry::default().with(layer).with(log));
     both_relations_pass_through("per-layer filter", Ambient::Tracing);
+}
+
+#[test]
+fn a_span_that_is_hidden_from_the_layer_stays_around_others_in_log_lines() {
+    let log = Log::default();
+    let layer = bridge().with_filter(filter_fn(|it| it.name() != "poll loop"));
+    let lines = tracing_subscriber::fmt::layer().with_writer(log.clone()).with_ansi(false);
+    let _guard = use_subscriber(Registry::default().with(layer).with(lines));
+    let _entered = tracing::warn_span!("poll loop", topic = "orders").entered();
+    throughline::produce("sent from what is hidden")
+        .run_sync(&mut TraceContext::default(), |_| tracing::warn!("sending"));
+    let [sent] = &exported("sent from what is hidden")[..] else { panic!("one span") };
+    assert_eq!(sent.parent_span_id, SpanId::INVALID);
+    let [line] = &log.lines()[..] else { panic!("one line") };
+    assert!(line.contains(r#"poll loop{topic="orders"}"#), "{line}");
 }
 
 #[test]
@@ -360,11 +398,23 @@ fn a_layer_that_can_be_reached_and_then_one_that_cannot_on_one_thread() {
 
     let (layer, _handle) = reload::Layer::new(bridge());
     let _guard = use_subscriber(Registry::default().with(layer));
+    let _entered = tracing::warn_span!("poll loop").entered();
     call("continue", "out of reach first");
     call("continue", "out of reach second");
     let spans = exported("process out of reach second");
     let [second] = &spans[..] else { panic!("one span: {spans:#?}") };
     assert_eq!(second.parent_span_id, SpanId::from(0xb7ad_6b71_6920_3331));
+}
+
+#[test]
+fn a_layer_that_can_be_reached_and_then_one_that_cannot_where_no_span_is_current() {
+    let _guard = use_subscriber(Registry::default().with(bridge()));
+    handle("within reach, then not", "continue", Ambient::Tracing).is_continued();
+
+    let (layer, _handle) = reload::Layer::new(bridge());
+    let _guard = use_subscriber(Registry::default().with(layer));
+    handle("out of reach at once", "continue", Ambient::Nobody).is_continued();
+    handle("out of reach at once", "link", Ambient::Nobody).is_linked();
 }
 
 /// A bridge that is put in place later is seen: the answer that there is none is not kept.

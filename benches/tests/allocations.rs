@@ -66,7 +66,16 @@ const WRITTEN_DOWN: [(&str, Counts); 9] = [
         ],
     ),
     ("layer", LAYER),
-    ("layer-unsampled", LAYER),
+    (
+        "layer-unsampled",
+        [
+            (LINK, 8, 15),
+            (LINK_AWAITING, 8, 15),
+            (CONTINUE, 9, 15),
+            (NO_CONTEXT, 7, 11),
+            (BATCH, 19, 532),
+        ],
+    ),
 ];
 
 fn main() -> ExitCode {

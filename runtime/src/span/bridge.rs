@@ -43,7 +43,17 @@ pub(super) struct Unmade {
     description: Description,
     fields: Vec<KeyValue>,
     parent: Context,
-    root: bool,
+    knows: Parent,
+}
+
+/// What a bridge knows of a span's parent when the span is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Parent {
+    /// All that there is to know.
+    Known,
+    /// What was attached, or what `tracing`'s current span belongs to.
+    Attached,
+    Unknown,
 }
 
 /// Who makes a span for this site.
@@ -71,15 +81,14 @@ pub(super) fn start(
     mut fields: &[(&'static str, FieldValue<'_>)],
     inside: &mut Inside,
 ) {
-    let span = make(site, lineage, &parent, &description, fields);
+    let (span, knows) = make(site, lineage, &parent, &description, fields);
     // A site that was made of a name alone has no fields of its own.
     if !is_declared(site, fields) {
         description.attributes.extend(attributes_of(mem::take(&mut fields)));
     }
-    // An attribute is taken by a bridge alone: one look-up is saved where there is no parent to be set.
-    let taken = usize::from(
-        has_no_parent(lineage, &parent) && takes_first(&span, &mut description.attributes),
-    );
+    // An attribute is taken by a bridge alone: a look-up is saved where there is no parent to be set.
+    let taken =
+        usize::from(knows == Parent::Known && takes_first(&span, &mut description.attributes));
     let answer = if taken > 0 { Ok(()) } else { span.set_parent(parent.clone()) };
     let undecided = match answer {
         Ok(()) | Err(SetParentError::AlreadyStarted) => {
@@ -99,20 +108,12 @@ pub(super) fn start(
         }
         Err(SetParentError::LayerNotFound | SetParentError::SpanDisabled) => {
             BRIDGE_HAS_ANSWERED.set(false);
-            let root = lineage == Lineage::Root && !parent.span().span_context().is_valid();
             let fields = attributes_of(fields).collect();
-            Undecided::NotFound(Box::new(Unmade { description, fields, parent, root }))
+            Undecided::NotFound(Box::new(Unmade { description, fields, parent, knows }))
         }
     };
     inside.undecided = Some(undecided);
     inside.tracing = span;
-}
-
-/// Whether there is no parent to be set: it is made as a root, and has no baggage to be told of.
-fn has_no_parent(lineage: Lineage, parent: &Context) -> bool {
-    lineage == Lineage::Root
-        && !parent.span().span_context().is_valid()
-        && parent.baggage().is_empty()
 }
 
 /// Sets the first attribute, and tells whether it was taken.
@@ -162,14 +163,14 @@ fn is_declared(site: Site, fields: &[(&'static str, FieldValue<'_>)]) -> bool {
     OWN_FIELDS + fields.len() <= site.callsite().metadata().fields().len()
 }
 
-/// The `tracing` span.
+/// The `tracing` span, and what a bridge knows of its parent.
 fn make(
     site: Site,
     lineage: Lineage,
     parent: &Context,
     description: &Description,
     fields: &[(&'static str, FieldValue<'_>)],
-) -> Span {
+) -> (Span, Parent) {
     let metadata = site.callsite().metadata();
     let name = (description.name != metadata.name()).then_some(description.name.as_ref());
     let kind = kind_as_str(&description.kind);
@@ -187,14 +188,20 @@ fn make(
     };
     let values = metadata.fields().value_set_all(values);
 
+    let is_root = lineage == Lineage::Root;
     let wants_parent = parent.span().span_context().is_valid();
-    if lineage == Lineage::Root && (!wants_parent || can_be_told_the_parent()) {
-        Span::new_root(metadata, &values)
-    } else {
-        // Behind a `reload` layer a bridge can be told the parent in no other way.
-        let _attached = parent.clone().attach();
-        Span::new(metadata, &values)
+    if is_root && !wants_parent && parent.baggage().is_empty() {
+        return (Span::new_root(metadata, &values), Parent::Known);
     }
+    // Then it is a root to `tracing` in any case, and every bridge takes its parent from what is attached.
+    let nothing_is_current = is_root && Span::current().is_none();
+    if is_root && !nothing_is_current && (!wants_parent || can_be_told_the_parent()) {
+        return (Span::new_root(metadata, &values), Parent::Unknown);
+    }
+    // Behind a `reload` layer a bridge can be told the parent in no other way.
+    let _attached = parent.clone().attach();
+    let span = Span::new(metadata, &values);
+    (span, if nothing_is_current { Parent::Known } else { Parent::Attached })
 }
 
 /// Whether a bridge listens that a root can be told the parent of: one that has answered, or that
@@ -275,14 +282,14 @@ fn answered(own: Context, passes_through: Context, is_current: bool, inside: &mu
 /// A bridge behind a `reload` layer has made the span, with the right parent; it can be reached
 /// only through the context that it made current.
 fn behind_reload(unmade: Unmade, inside: &mut Inside) -> Way {
-    let Unmade { description, parent, root, .. } = unmade;
+    let Unmade { description, parent, knows, .. } = unmade;
     let own = Context::current();
     for Link { span_context, attributes, .. } in description.links {
         own.span().add_link(span_context, attributes);
     }
     own.span().set_attributes(description.attributes);
-    // A `tracing` root begins with an empty context: the baggage has to be put back.
-    let lost_baggage = root && !parent.baggage().is_empty();
+    // It begins with an empty context then: the baggage has to be put back.
+    let lost_baggage = knows == Parent::Unknown && !parent.baggage().is_empty();
     let attach = if lost_baggage {
         Some(own.with_baggage(copied(parent.baggage())))
     } else {
