@@ -9,7 +9,7 @@ use super::MAX_LINKS;
 use crate::carrier::{Agreement, Facts};
 
 /// So many origins there are mostly, and no more.
-const FEW: usize = 4;
+const FEW: usize = 16;
 
 /// The distinct origins of a batch, in order.
 #[derive(Debug)]
@@ -65,9 +65,11 @@ impl<'m> Origins<'m> {
             self.left_out.push((origin.trace_id(), origin.span_id()));
             return None;
         }
-        if self.kept.len() == FEW {
-            // Room for all that a span mostly may have, so that they are moved once at the most.
-            self.kept.reserve_exact(self.max_kept.min(MAX_LINKS).saturating_sub(FEW));
+        // Room for few, or for all that a span mostly may have: so they are moved once at the most.
+        let known = self.kept.len();
+        if known == 0 || known == FEW {
+            let room = if known == 0 { FEW } else { MAX_LINKS };
+            self.kept.reserve_exact(self.max_kept.min(room).saturating_sub(known));
         }
         self.span_ids.add(origin.span_id());
         // Made where it stays: made apart and then moved there, its parts would be waited for.
