@@ -440,7 +440,7 @@ fn ours_as_the_global_one_counts_until_another_is_set_and_so_does_every_other() 
     let counting = || Counting(W3c::new(), Arc::clone(&times_asked));
     let headers = [("traceparent", SENT), ("b3", OTHER_B3), ("baggage", "tenant=acme")];
     let read = || TraceContext::read_from(&headers);
-    let in_use = in_use(counting());
+    let _in_use = in_use(counting());
     assert_eq!((written(&read()), times_asked.swap(0, Ordering::Relaxed)), (w3c(&headers), 1));
 
     // Set once more, it takes its own place.
@@ -461,7 +461,6 @@ fn ours_as_the_global_one_counts_until_another_is_set_and_so_does_every_other() 
     assert_eq!(written(&read()), w3c(&headers));
     global::set_text_map_propagator(counting());
     assert_eq!((written(&read()), times_asked.load(Ordering::Relaxed)), (w3c(&headers), 1));
-    drop(in_use);
 }
 
 fn owned_header((name, value): (&str, &str)) -> (String, String) {

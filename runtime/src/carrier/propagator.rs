@@ -28,10 +28,9 @@ impl Propagator {
             return Self::Ours;
         }
         global::get_text_map_propagator(|propagator| {
-            let mut fields = propagator.fields().peekable();
-            if fields.peek().is_none() {
+            if carries_nothing(propagator) {
                 Self::Ours
-            } else if fields.all(|field| W3C.contains(&field)) {
+            } else if propagator.fields().all(|field| W3C.contains(&field)) {
                 Self::ApplicationsOfW3cHeaders
             } else {
                 Self::Applications
@@ -161,23 +160,21 @@ pub(crate) enum GlobalPropagator {
 }
 
 /// The headers by which contexts are carried, and whose propagator is set.
-pub(crate) fn carried() -> (Vec<String>, GlobalPropagator) {
+pub(crate) fn carried() -> (Vec<Cow<'static, str>>, GlobalPropagator) {
     global::get_text_map_propagator(|propagator| {
-        let fields = fields(propagator).map(str::to_owned).collect();
-        let set = if carries_nothing(propagator) {
-            GlobalPropagator::None
+        if carries_nothing(propagator) {
+            (W3C.map(Cow::Borrowed).to_vec(), GlobalPropagator::None)
         } else if propagation::is_global() {
-            GlobalPropagator::Ours
+            (fields(propagator), GlobalPropagator::Ours)
         } else {
-            GlobalPropagator::Applications
-        };
-        (fields, set)
+            (fields(propagator), GlobalPropagator::Applications)
+        }
     })
 }
 
 /// Those headers of a propagator that name a span.
 fn names_of_origins(propagator: &dyn TextMapPropagator) -> impl Iterator<Item = &str> {
-    fields(propagator).filter(|field| names_an_origin(field))
+    propagator.fields().filter(|field| names_an_origin(field))
 }
 
 /// Whether a header of that name is to say who sent the message.
@@ -197,7 +194,7 @@ pub(crate) fn write<M: MessageMut + ?Sized>(context: &TraceContext, message: &mu
     }
     context.notes().write(&mut outgoing);
     match fields {
-        None => outgoing.replace_in(message, &W3C),
+        None => outgoing.replace_in(message, &W3C.map(Cow::Borrowed)),
         Some(fields) => outgoing.replace_in(message, &fields),
     }
 }
@@ -210,13 +207,16 @@ pub(crate) fn note<M: MessageMut + ?Sized>(notes: Notes, carried: &TraceContext,
     }
     let mut outgoing = Outgoing::default();
     whole.notes().write(&mut outgoing);
-    outgoing.replace_in(message, &[] as &[&str]);
+    outgoing.replace_in(message, &[]);
 }
 
-/// The headers of the application's propagator, or ours where it has set none.
-fn fields(propagator: &dyn TextMapPropagator) -> impl Iterator<Item = &str> {
-    let ours: &[&str] = if carries_nothing(propagator) { &W3C } else { &[] };
-    propagator.fields().chain(ours.iter().copied())
+/// A propagator's headers, for when it is not locked any more.
+fn fields(propagator: &dyn TextMapPropagator) -> Vec<Cow<'static, str>> {
+    let kept = |field: &str| match W3C.into_iter().find(|name| *name == field) {
+        Some(name) => Cow::Borrowed(name),
+        None => Cow::Owned(field.to_owned()),
+    };
+    propagator.fields().map(kept).collect()
 }
 
 /// Whether the application has set no propagator.
@@ -253,7 +253,7 @@ impl Outgoing {
     /// ours that writes.
     ///
     /// Nothing is written into the message here, where the propagator is locked: that is the user's code.
-    fn take_by_the_application(&mut self, context: &Context) -> Option<Vec<String>> {
+    fn take_by_the_application(&mut self, context: &Context) -> Option<Vec<Cow<'static, str>>> {
         if propagation::is_global() {
             return None;
         }
@@ -262,12 +262,12 @@ impl Outgoing {
                 return None;
             }
             propagator.inject_context(context, self);
-            Some(propagator.fields().map(str::to_owned).collect())
+            Some(fields(propagator))
         })
     }
 
     /// Writes them in place of all `fields` and of our own headers, as far as the message takes them.
-    fn replace_in<M: MessageMut + ?Sized>(self, message: &mut M, fields: &[impl AsRef<str>]) {
+    fn replace_in<M: MessageMut + ?Sized>(self, message: &mut M, fields: &[Cow<'static, str>]) {
         let fields = || fields.iter().map(AsRef::as_ref);
         // First, to make room: and a new `traceparent` beside an old `tracestate` would be a context
         // nobody sent.

@@ -3,6 +3,8 @@
 mod contexts;
 mod words;
 
+use std::borrow::Cow;
+
 pub(crate) use contexts::Contexts;
 
 use crate::carrier::{self, GlobalPropagator};
@@ -71,7 +73,7 @@ pub fn diagnose() -> Diagnosis {
 #[must_use = "it only tells"]
 pub struct Diagnosis {
     /// The headers by which contexts travel.
-    fields: Vec<String>,
+    fields: Vec<Cow<'static, str>>,
     global_propagator: GlobalPropagator,
     listener: Listener,
     /// Whether one was handed over.

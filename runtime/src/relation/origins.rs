@@ -65,11 +65,11 @@ impl<'m> Origins<'m> {
             self.left_out.push((origin.trace_id(), origin.span_id()));
             return None;
         }
-        // Room for few, or for all that a span mostly may have: so they are moved once at the most.
-        let known = self.kept.len();
-        if known == 0 || known == FEW {
-            let room = if known == 0 { FEW } else { MAX_LINKS };
-            self.kept.reserve_exact(self.max_kept.min(room).saturating_sub(known));
+        // For few, then for all that a span mostly may have: so they are moved once at the most.
+        match self.kept.len() {
+            0 => self.make_room_for(FEW),
+            FEW => self.make_room_for(MAX_LINKS),
+            _ => {}
         }
         self.span_ids.add(origin.span_id());
         // Made where it stays: made apart and then moved there, its parts would be waited for.
@@ -80,6 +80,11 @@ impl<'m> Origins<'m> {
             facts: None,
         }));
         self.kept.last_mut()
+    }
+
+    fn make_room_for(&mut self, so_many: usize) {
+        let more = self.max_kept.min(so_many).saturating_sub(self.kept.len());
+        self.kept.reserve_exact(more);
     }
 
     fn place_of(&self, origin: &SpanContext) -> Option<usize> {

@@ -16,6 +16,7 @@ use tracing::level_filters::{LevelFilter, STATIC_MAX_LEVEL};
 use tracing::{Span, Value};
 use tracing_opentelemetry::{OpenTelemetrySpanExt, SetParentError};
 
+use super::current::current_tracing_span;
 use super::listener::Listener;
 use super::ways::Way;
 use super::{Attach, Description, FieldValue, Inside, Lineage, Maker, Site, attributes_of, otel};
@@ -43,17 +44,18 @@ pub(super) struct Unmade {
     description: Description,
     fields: Vec<KeyValue>,
     parent: Context,
-    knows: Parent,
+    told: Told,
 }
 
-/// What a bridge knows of a span's parent when the span is made.
+/// What a bridge is told of a span's parent by how the span is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Parent {
+enum Told {
     /// All that there is to know.
-    Known,
-    /// What was attached, or what `tracing`'s current span belongs to.
-    Attached,
-    Unknown,
+    Everything,
+    /// What is attached, unless it asks `tracing`'s current span.
+    WhatIsAttached,
+    /// That there is none.
+    Nothing,
 }
 
 /// Who makes a span for this site.
@@ -81,25 +83,23 @@ pub(super) fn start(
     mut fields: &[(&'static str, FieldValue<'_>)],
     inside: &mut Inside,
 ) {
-    let (span, knows) = make(site, lineage, &parent, &description, fields);
+    let (span, told) = make(site, lineage, &parent, &description, fields);
     // A site that was made of a name alone has no fields of its own.
     if !is_declared(site, fields) {
         description.attributes.extend(attributes_of(mem::take(&mut fields)));
     }
-    // An attribute is taken by a bridge alone: a look-up is saved where there is no parent to be set.
-    let taken =
-        usize::from(knows == Parent::Known && takes_first(&span, &mut description.attributes));
-    let answer = if taken > 0 { Ok(()) } else { span.set_parent(parent.clone()) };
+    // Only a bridge takes an attribute: where it knows the parent, that one need not be set to find it.
+    let is_answered = told == Told::Everything && takes_first(&span, &mut description.attributes);
+    let answer = if is_answered { Ok(()) } else { span.set_parent(parent.clone()) };
     let undecided = match answer {
         Ok(()) | Err(SetParentError::AlreadyStarted) => {
             for Link { span_context, attributes, .. } in description.links {
                 span.add_link_with_attributes(span_context, attributes);
             }
             let mut late = description.attributes;
-            late.drain(..taken);
             late.retain_mut(|attribute| {
                 let is_late = semconv::may_come_late(attribute.key.as_str());
-                if !is_late {
+                if !is_late && !is_taken(attribute) {
                     set(&span, attribute);
                 }
                 is_late
@@ -109,7 +109,7 @@ pub(super) fn start(
         Err(SetParentError::LayerNotFound | SetParentError::SpanDisabled) => {
             BRIDGE_HAS_ANSWERED.set(false);
             let fields = attributes_of(fields).collect();
-            Undecided::NotFound(Box::new(Unmade { description, fields, parent, knows }))
+            Undecided::NotFound(Box::new(Unmade { description, fields, parent, told }))
         }
     };
     inside.undecided = Some(undecided);
@@ -120,7 +120,11 @@ pub(super) fn start(
 fn takes_first(span: &Span, attributes: &mut [KeyValue]) -> bool {
     let Some(first) = attributes.first_mut() else { return false };
     set(span, first);
-    first.key.as_str().is_empty()
+    is_taken(first)
+}
+
+fn is_taken(attribute: &KeyValue) -> bool {
+    attribute.key.as_str().is_empty()
 }
 
 /// Sets an attribute of a span that has not started yet: a look-up for each.
@@ -163,14 +167,14 @@ fn is_declared(site: Site, fields: &[(&'static str, FieldValue<'_>)]) -> bool {
     OWN_FIELDS + fields.len() <= site.callsite().metadata().fields().len()
 }
 
-/// The `tracing` span, and what a bridge knows of its parent.
+/// The `tracing` span, and what a bridge is told of its parent.
 fn make(
     site: Site,
     lineage: Lineage,
     parent: &Context,
     description: &Description,
     fields: &[(&'static str, FieldValue<'_>)],
-) -> (Span, Parent) {
+) -> (Span, Told) {
     let metadata = site.callsite().metadata();
     let name = (description.name != metadata.name()).then_some(description.name.as_ref());
     let kind = kind_as_str(&description.kind);
@@ -188,20 +192,22 @@ fn make(
     };
     let values = metadata.fields().value_set_all(values);
 
-    let is_root = lineage == Lineage::Root;
-    let wants_parent = parent.span().span_context().is_valid();
-    if is_root && !wants_parent && parent.baggage().is_empty() {
-        return (Span::new_root(metadata, &values), Parent::Known);
-    }
-    // Then it is a root to `tracing` in any case, and every bridge takes its parent from what is attached.
-    let nothing_is_current = is_root && Span::current().is_none();
-    if is_root && !nothing_is_current && (!wants_parent || can_be_told_the_parent()) {
-        return (Span::new_root(metadata, &values), Parent::Unknown);
+    let mut told = Told::WhatIsAttached;
+    if lineage == Lineage::Root {
+        let wants_parent = parent.span().span_context().is_valid();
+        if !wants_parent && parent.baggage().is_empty() {
+            return (Span::new_root(metadata, &values), Told::Everything);
+        }
+        if current_tracing_span().is_none() {
+            // A root to `tracing` whichever way it is made, and no bridge has anybody else to ask.
+            told = Told::Everything;
+        } else if !wants_parent || can_be_told_the_parent() {
+            return (Span::new_root(metadata, &values), Told::Nothing);
+        }
     }
     // Behind a `reload` layer a bridge can be told the parent in no other way.
     let _attached = parent.clone().attach();
-    let span = Span::new(metadata, &values);
-    (span, if nothing_is_current { Parent::Known } else { Parent::Attached })
+    (Span::new(metadata, &values), told)
 }
 
 /// Whether a bridge listens that a root can be told the parent of: one that has answered, or that
@@ -282,14 +288,14 @@ fn answered(own: Context, passes_through: Context, is_current: bool, inside: &mu
 /// A bridge behind a `reload` layer has made the span, with the right parent; it can be reached
 /// only through the context that it made current.
 fn behind_reload(unmade: Unmade, inside: &mut Inside) -> Way {
-    let Unmade { description, parent, knows, .. } = unmade;
+    let Unmade { description, parent, told, .. } = unmade;
     let own = Context::current();
     for Link { span_context, attributes, .. } in description.links {
         own.span().add_link(span_context, attributes);
     }
     own.span().set_attributes(description.attributes);
-    // It begins with an empty context then: the baggage has to be put back.
-    let lost_baggage = knows == Parent::Unknown && !parent.baggage().is_empty();
+    // It began with an empty context then: the baggage has to be put back.
+    let lost_baggage = told == Told::Nothing && !parent.baggage().is_empty();
     let attach = if lost_baggage {
         Some(own.with_baggage(copied(parent.baggage())))
     } else {

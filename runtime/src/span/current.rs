@@ -111,7 +111,7 @@ pub(super) fn a_subscriber_was_set() -> bool {
 }
 
 #[cfg(feature = "tracing")]
-fn current_tracing_span() -> Option<u64> {
+pub(super) fn current_tracing_span() -> Option<u64> {
     tracing::dispatcher::get_default(|it| it.current_span().id().map(tracing::Id::into_u64))
 }
 
