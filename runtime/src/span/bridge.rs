@@ -88,7 +88,7 @@ pub(super) fn start(
     if !is_declared(site, fields) {
         description.attributes.extend(attributes_of(mem::take(&mut fields)));
     }
-    // Only a bridge takes an attribute: where it knows the parent, that one need not be set to find it.
+    // Only a bridge takes an attribute: so where it was told the parent, setting that is not needed to find it.
     let is_answered = told == Told::Everything && takes_first(&span, &mut description.attributes);
     let answer = if is_answered { Ok(()) } else { span.set_parent(parent.clone()) };
     let undecided = match answer {
