@@ -18,6 +18,7 @@ pub mod private;
 mod process;
 mod producer;
 pub mod propagation;
+mod rare;
 mod relation;
 #[cfg(feature = "sampler")]
 #[cfg_attr(docsrs, doc(cfg(feature = "sampler")))]

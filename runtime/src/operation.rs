@@ -6,6 +6,7 @@ use opentelemetry::KeyValue;
 use opentelemetry::trace::{Link, SpanContext};
 
 use crate::carrier::{Agreement, Said};
+use crate::rare::Rare;
 use crate::relation::{Origin, Origins};
 use crate::semconv::{self, key};
 use crate::span::Site;
@@ -16,8 +17,8 @@ pub(crate) struct Operation {
     pub(crate) site: Site,
     pub(crate) enabled: bool,
     pub(crate) failure_event: bool,
-    pub(crate) name: Option<Cow<'static, str>>,
-    pub(crate) verb: Option<Cow<'static, str>>,
+    pub(crate) name: Rare<Cow<'static, str>>,
+    pub(crate) verb: Rare<Cow<'static, str>>,
     pub(crate) said: Said,
 }
 
@@ -33,8 +34,8 @@ impl Operation {
             site,
             enabled: true,
             failure_event: true,
-            name: None,
-            verb: None,
+            name: Rare::default(),
+            verb: Rare::default(),
             said: Said::default(),
         }
     }
@@ -42,9 +43,18 @@ impl Operation {
     /// `{operation} {destination}`; without a destination both are named after the function.
     #[inline]
     pub(crate) fn names(&self, default: &'static str, destination: Option<&str>) -> Names {
+        if let (None, None, None) = (&*self.name, &*self.verb, destination) {
+            let function = self.site.function();
+            return Names { span: Cow::Borrowed(function), operation: Cow::Borrowed(function) };
+        }
+        self.names_by(default, destination)
+    }
+
+    #[inline(never)]
+    fn names_by(&self, default: &'static str, destination: Option<&str>) -> Names {
         let without_name = if destination.is_some() { default } else { self.site.function() };
-        let operation = self.verb.clone().unwrap_or(Cow::Borrowed(without_name));
-        let span = match (&self.name, destination) {
+        let operation = self.verb.as_ref().map_or(Cow::Borrowed(without_name), Cow::clone);
+        let span = match (&*self.name, destination) {
             (Some(name), _) => name.clone(),
             (None, Some(destination)) => {
                 semconv::span_name(self.site.span(), &operation, destination)
@@ -123,7 +133,7 @@ macro_rules! setters {
     ($($operation:ident).+) => {
         /// The span's name, in place of `{operation} {destination}`.
         pub fn name(mut self, name: impl Into<Cow<'static, str>>) -> Self {
-            self.$($operation).+.name = Some(name.into());
+            self.$($operation).+.name = Some(name.into()).into();
             self
         }
 
@@ -162,7 +172,7 @@ macro_rules! setters {
 
         /// What the system calls the operation: `consume`, `publish`.
         pub fn operation(mut self, operation: impl Into<Cow<'static, str>>) -> Self {
-            self.$($operation).+.verb = Some(operation.into());
+            self.$($operation).+.verb = Some(operation.into()).into();
             self
         }
 

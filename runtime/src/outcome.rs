@@ -142,6 +142,13 @@ impl Outcome {
     /// Tells the span of it.
     #[inline]
     pub(crate) fn tell(self, span: &SpanRef<'_>) {
+        if self.name.is_some() || self.failure.is_some() {
+            self.tell_in_full(span);
+        }
+    }
+
+    #[inline(never)]
+    fn tell_in_full(self, span: &SpanRef<'_>) {
         let Self { mut name, failure, is_retried } = self;
         if let Some(Failure { error_type, description, .. }) = failure {
             if is_retried {

@@ -12,6 +12,7 @@ use super::facts::{
 use super::facts::{DESTINATION, Facts, ID, KEYS};
 use super::notes::age;
 use super::said::Said;
+use crate::rare::Rare;
 use crate::semconv::belongs_on;
 
 /// What several messages agree on.
@@ -19,7 +20,7 @@ use crate::semconv::belongs_on;
 pub(crate) struct Agreement<'m> {
     facts: Option<Facts<'m>>,
     /// Boxed, for a single message has none.
-    differences: Option<Box<Differences>>,
+    differences: Rare<Box<Differences>>,
 }
 
 /// What several messages do not agree on.
@@ -53,7 +54,7 @@ impl<'m> Agreement<'m> {
     /// Those of a single message, which nobody differs from.
     #[inline]
     pub(crate) fn of_one(facts: Facts<'m>) -> Self {
-        Self { facts: (!facts.is_empty()).then_some(facts), differences: None }
+        Self { facts: (!facts.is_empty()).then_some(facts), differences: Rare::default() }
     }
 
     pub(crate) fn add(&mut self, facts: Cow<'_, Facts<'m>>) {
@@ -174,13 +175,14 @@ impl<'m> Agreement<'m> {
         }
     }
 
+    #[inline(never)]
     fn overrule_by(&mut self, said: Said) {
         let facts = self.facts.get_or_insert_default();
         facts.destination_varies &= !said.says(DESTINATION);
         for at in said.outdated() {
             facts.known.retain(|(known, _)| *known != at);
         }
-        if let Some(differences) = &mut self.differences {
+        if let Some(differences) = &mut *self.differences {
             let settled = said.outdated().chain(said.places());
             settled.for_each(|at| differences.known.remove(at));
         }
@@ -216,7 +218,7 @@ impl<'m> Agreement<'m> {
         others: &Self,
         operation_type: &str,
     ) -> Vec<KeyValue> {
-        let Some(differences) = &others.differences else { return Vec::new() };
+        let Some(differences) = &*others.differences else { return Vec::new() };
         self.attributes_where(
             operation_type,
             |at| differences.known.has(at),

@@ -266,6 +266,7 @@ impl<'m> Facts<'m> {
     }
 
     /// When the message was sent.
+    #[inline(never)]
     pub(crate) fn time_sent(&self) -> Option<SystemTime> {
         match self.get(SENT_AT) {
             Some(Fact::Time(sent)) => Some(*sent),
@@ -306,12 +307,14 @@ impl<'m> Facts<'m> {
         self.known.iter().find(|(known, _)| *known == at).map(|(_, fact)| fact)
     }
 
+    #[inline(never)]
     pub(super) fn text_at(&self, at: usize) -> Option<&str> {
         self.get(at).and_then(Fact::as_text)
     }
 
     /// The destination as a span's name may show it: the template, which has few values, before
     /// the name (conventions, "Span name").
+    #[inline(never)]
     pub(super) fn destination_for_a_name(&self) -> Option<&str> {
         let has_few_names = !self.destination_varies
             && self.get(TEMPORARY).is_none()

@@ -16,17 +16,26 @@ pub(crate) fn count(context: &SpanContext) -> Option<u32> {
     if *context.trace_state() == TraceState::NONE {
         return None;
     }
-    context.trace_state().get(KEY)?.strip_prefix(PREFIX)?.parse().ok()
+    counted_in(context.trace_state())
+}
+
+#[inline(never)]
+fn counted_in(state: &TraceState) -> Option<u32> {
+    state.get(KEY)?.strip_prefix(PREFIX)?.parse().ok()
 }
 
 /// The context to continue, with the count that its trace goes on with, if there is one.
+#[inline]
 pub(crate) fn continued(context: Context, count: Option<u32>) -> Context {
     match count {
         None => context,
-        Some(count) => {
-            context.with_remote_span_context(counted(context.span().span_context(), count))
-        }
+        Some(count) => with_count(&context, count),
     }
+}
+
+#[inline(never)]
+fn with_count(context: &Context, count: u32) -> Context {
+    context.with_remote_span_context(counted(context.span().span_context(), count))
 }
 
 /// The same context with another count.

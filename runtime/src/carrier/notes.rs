@@ -8,6 +8,7 @@ use opentelemetry::trace::{SpanContext, TraceState};
 
 use super::reader::Known;
 use crate::propagation::traceparent;
+use crate::rare::Rare;
 
 /// When the message was sent, in milliseconds since 1970: where a protocol has no time of its own.
 pub(super) const SENT: &str = "throughline-sent";
@@ -24,12 +25,12 @@ pub(crate) struct Notes {
     pub(crate) sent: Option<SystemTime>,
     pub(crate) asks_for_new_trace: bool,
     /// Boxed, for it is rare, and a payload with its context is to stay small.
-    pub(crate) failed_attempt: Option<Box<SpanContext>>,
+    pub(crate) failed_attempt: Rare<Box<SpanContext>>,
 }
 
 impl Notes {
     /// A note that can't be read is none.
-    #[inline]
+    #[inline(never)]
     pub(super) fn read<'h>(&mut self, header: impl Fn(Known) -> Option<&'h str>) {
         if let Some(sent) = header(Known::Sent) {
             let milliseconds = sent.trim().parse().ok().map(Duration::from_millis);
@@ -40,7 +41,7 @@ impl Notes {
         }
         if let Some(attempt) = header(Known::Attempt) {
             let attempt = traceparent::parse(attempt.as_bytes());
-            self.failed_attempt = attempt.map(|it| Box::new(it.with_state(TraceState::NONE)));
+            *self.failed_attempt = attempt.map(|it| Box::new(it.with_state(TraceState::NONE)));
         }
     }
 

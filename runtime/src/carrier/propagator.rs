@@ -52,21 +52,31 @@ impl Propagator {
 
     /// Whether the reader had all that was asked for.
     fn finish(self, reader: &mut HeaderReader<'_>, reading: &mut Reading) -> bool {
+        match reader.only_held() {
+            Some(headers) if self == Self::Ours => {
+                read_by_us(headers, reading);
+                true
+            }
+            _ => self.finish_any(reader, reading),
+        }
+    }
+
+    #[inline(never)]
+    fn finish_any(self, reader: &mut HeaderReader<'_>, reading: &mut Reading) -> bool {
         if let Some(captured) = reader.take_captured() {
             reading.set_captured(captured);
         }
         if let Some(context) = reader.whole_context() {
-            reading.set_context(context.as_context().clone());
-            reading.notes = context.notes().clone();
+            reading.set_whole_context(context);
             return true;
         }
         match reader.headers() {
+            Headers::Known(headers) if self == Self::Ours => {
+                read_by_us(headers, reading);
+                true
+            }
             Headers::Known(headers) => {
-                reading.notes.read(|known| headers.text(known));
-                if self == Self::Ours {
-                    read_as_the_w3c_says(headers, reading);
-                    return true;
-                }
+                read_notes(headers, reading);
                 let asked = Asked::of(headers);
                 let has = |name: &str| Known::of(name).is_some_and(|(known, _)| headers.has(known));
                 read_by_the_application(&asked, has, reading);
@@ -86,7 +96,17 @@ impl Propagator {
 /// The headers of the W3C.
 const W3C: [&str; 3] = [TRACEPARENT, TRACESTATE, BAGGAGE];
 
-fn read_as_the_w3c_says(headers: &KnownHeaders<'_>, reading: &mut Reading) {
+#[inline]
+fn read_notes(headers: KnownHeaders<'_, '_>, reading: &mut Reading) {
+    if headers.has_notes() {
+        reading.notes.read(|known| headers.text(known));
+    }
+}
+
+/// As the W3C says, and our own.
+#[inline]
+fn read_by_us(headers: KnownHeaders<'_, '_>, reading: &mut Reading) {
+    read_notes(headers, reading);
     if let Some(traceparent) = headers.bytes(Known::Traceparent) {
         let tracestate = || headers.text(Known::Tracestate).map(Cow::Borrowed);
         match Trace::parse(traceparent, tracestate) {
@@ -96,7 +116,14 @@ fn read_as_the_w3c_says(headers: &KnownHeaders<'_>, reading: &mut Reading) {
     } else {
         reading.unreadable = headers.has(Known::Traceparent);
     }
-    if let Some(baggage) = headers.text(Known::Baggage).and_then(parse_baggage) {
+    if let Some(baggage) = headers.text(Known::Baggage) {
+        read_baggage(baggage, reading);
+    }
+}
+
+#[inline(never)]
+fn read_baggage(list: &str, reading: &mut Reading) {
+    if let Some(baggage) = parse_baggage(list) {
         reading.set_baggage(baggage);
     }
 }
@@ -124,12 +151,12 @@ fn read_by_the_application(
 /// Known headers for a propagator that says it looks for no others. Should it do that all the same, they are
 /// read once more: not while it asks, for then it is locked, and reading is the user's code.
 struct Asked<'r, 'm> {
-    headers: &'r KnownHeaders<'m>,
+    headers: KnownHeaders<'r, 'm>,
     for_others: Cell<bool>,
 }
 
 impl<'r, 'm> Asked<'r, 'm> {
-    fn of(headers: &'r KnownHeaders<'m>) -> Self {
+    fn of(headers: KnownHeaders<'r, 'm>) -> Self {
         Self { headers, for_others: Cell::new(false) }
     }
 }

@@ -9,6 +9,7 @@ use super::captured::Captured;
 use super::propagator::Propagator;
 use super::{TraceContext, notes};
 use crate::propagation::{BAGGAGE, TRACEPARENT, TRACESTATE};
+use crate::rare::Rare;
 
 /// A header's value as the protocol has it: text or bytes.
 ///
@@ -116,15 +117,30 @@ pub enum Repeats {
 /// ```
 #[derive(Debug)]
 pub struct HeaderReader<'m> {
-    /// The headers of Trace Context and Baggage, and our own. Each has its place, so that nothing has to
-    /// be allocated for them.
-    known: KnownHeaders<'m>,
-    /// In place of these all that there are, for a propagator that may look for any name.
-    all: Option<All<'m>>,
-    repeats: Repeats,
+    /// What is there once, and what the message holds as bytes, each at the place of its name: there is
+    /// nothing to allocate or to drop.
+    held: [Option<Held<'m>>; Known::ALL.len()],
     context: Option<&'m TraceContext>,
-    /// Boxed, as what follows: most handlers capture none.
-    captured: Option<Box<Captured<'m>>>,
+    repeats: Repeats,
+    /// What few messages have and few handlers want.
+    more: Rare<Box<More<'m>>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Held<'m> {
+    bytes: &'m [u8],
+    /// By its very name, not by another casing of it.
+    is_exact: bool,
+}
+
+#[derive(Debug, Default)]
+struct More<'m> {
+    /// All headers that there are, in place of those that are known: for a propagator that may look for any
+    /// name.
+    all: Option<All<'m>>,
+    captured: Option<Captured<'m>>,
+    /// In place of those that are held, as soon as there is something that can't be.
+    found: Option<AnyFound<'m>>,
 }
 
 /// A header and its value as it came; none where repeats of it contradict each other.
@@ -134,6 +150,19 @@ type Header<'m> = (Cow<'m, str>, Option<HeaderValue<'m>>);
 struct All<'m> {
     headers: Vec<Header<'m>>,
     may_have_notes: bool,
+}
+
+/// Also what is made for its reader, and what was found at a place that has one already.
+#[derive(Debug, Default)]
+struct AnyFound<'m> {
+    first: [Option<Found<'m>>; Known::ALL.len()],
+    repeated: Vec<(Known, Found<'m>)>,
+}
+
+#[derive(Debug)]
+struct Found<'m> {
+    is_exact: bool,
+    value: Option<HeaderValue<'m>>,
 }
 
 /// What we read and write where the application has set no propagator, in the order of its worth: where
@@ -203,44 +232,16 @@ impl Known {
     }
 }
 
-/// Each at the place of its name.
-#[derive(Debug)]
-pub(super) struct KnownHeaders<'m> {
-    /// What is there once, and what the message holds as bytes: there is nothing to drop.
-    held: [Option<Held<'m>>; Known::ALL.len()],
-    /// In place of these, as soon as there is something else. Rare.
-    found: Option<Box<AnyFound<'m>>>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Held<'m> {
-    bytes: &'m [u8],
-    /// By its very name, not by another casing of it.
-    is_exact: bool,
-}
-
-/// Also what is made for its reader, and what was found at a place that has one already.
-#[derive(Debug, Default)]
-struct AnyFound<'m> {
-    first: [Option<Found<'m>>; Known::ALL.len()],
-    repeated: Vec<(Known, Found<'m>)>,
-}
-
-#[derive(Debug)]
-struct Found<'m> {
-    is_exact: bool,
-    value: Option<HeaderValue<'m>>,
-}
-
 impl<'m> HeaderReader<'m> {
     #[inline]
     pub(super) fn new(propagator: Propagator, capture: &'m [&'m str]) -> Self {
+        let wants_all = propagator == Propagator::Applications;
+        let wants_more = wants_all || !capture.is_empty();
         Self {
-            known: KnownHeaders { held: [None; Known::ALL.len()], found: None },
-            all: (propagator == Propagator::Applications).then(All::default),
-            repeats: Repeats::default(),
+            held: [None; Known::ALL.len()],
             context: None,
-            captured: (!capture.is_empty()).then(|| Box::new(Captured::of(capture))),
+            repeats: Repeats::default(),
+            more: wants_more.then(|| More::wanted(wants_all, capture)).into(),
         }
     }
 
@@ -262,17 +263,32 @@ impl<'m> HeaderReader<'m> {
     /// Most headers are none of ours, and cost no more than this.
     #[inline]
     fn may_want(&self, name: &str) -> bool {
-        self.all.is_some() || self.captured.is_some() || Known::of_length(name.len()).is_some()
+        self.more.is_some() || Known::of_length(name.len()).is_some()
     }
 
     fn take(&mut self, name: Cow<'m, str>, value: HeaderValue<'m>) {
-        if let Some(captured) = &mut self.captured {
+        if self.more.is_none() {
+            let Some((known, is_exact)) = Known::of(&name) else { return };
+            let place = &mut self.held[known as usize];
+            if let (None, HeaderValue(Cow::Borrowed(bytes))) = (&place, &value) {
+                *place = Some(Held { bytes, is_exact });
+                return;
+            }
+        }
+        self.take_with_more(name, value);
+    }
+
+    #[inline(never)]
+    fn take_with_more(&mut self, name: Cow<'m, str>, value: HeaderValue<'m>) {
+        let More { all, captured, found } = &mut **self.more.get_or_insert_default();
+        if let Some(captured) = captured {
             captured.look_at(&name, &value);
         }
-        if let Some(all) = &mut self.all {
+        if let Some(all) = all {
             all.push(name, value);
         } else if let Some((known, is_exact)) = Known::of(&name) {
-            self.known.add(known, is_exact, value);
+            let found = found.get_or_insert_with(|| AnyFound::of(self.held));
+            found.add(known, Found { is_exact, value: Some(value) });
         }
     }
 
@@ -286,6 +302,13 @@ impl<'m> HeaderReader<'m> {
         self.repeats = repeats;
     }
 
+    /// The headers, where that is all there is to it.
+    #[inline]
+    pub(super) fn only_held(&self) -> Option<KnownHeaders<'_, 'm>> {
+        let is_all = self.more.is_none() && self.context.is_none();
+        is_all.then_some(KnownHeaders { held: &self.held, found: None })
+    }
+
     /// A whole context if there is one.
     #[inline]
     pub(super) fn whole_context(&self) -> Option<&'m TraceContext> {
@@ -295,22 +318,48 @@ impl<'m> HeaderReader<'m> {
     /// The headers to be captured, as attributes.
     #[inline]
     pub(super) fn take_captured(&mut self) -> Option<Vec<KeyValue>> {
-        self.captured.take().map(|captured| captured.into_attributes())
+        self.more.as_mut()?.take_captured()
     }
 
     /// All headers, with repeats settled.
     #[inline]
     pub(super) fn headers(&mut self) -> Headers<'_, 'm> {
+        match &mut *self.more {
+            None => Headers::Known(KnownHeaders { held: &self.held, found: None }),
+            Some(more) => more.headers(&self.held, self.repeats),
+        }
+    }
+}
+
+impl<'m> More<'m> {
+    #[inline(never)]
+    fn wanted(wants_all: bool, capture: &'m [&'m str]) -> Box<Self> {
+        Box::new(Self {
+            all: wants_all.then(All::default),
+            captured: (!capture.is_empty()).then(|| Captured::of(capture)),
+            found: None,
+        })
+    }
+
+    #[inline(never)]
+    fn take_captured(&mut self) -> Option<Vec<KeyValue>> {
+        self.captured.take().map(Captured::into_attributes)
+    }
+
+    #[inline(never)]
+    fn headers<'r>(
+        &'r mut self,
+        held: &'r [Option<Held<'m>>; Known::ALL.len()],
+        repeats: Repeats,
+    ) -> Headers<'r, 'm> {
         if let Some(All { headers, may_have_notes }) = self.all.take() {
-            return Headers::All {
-                headers: AllHeaders::new(headers, self.repeats),
-                may_have_notes,
-            };
+            let headers = AllHeaders::new(headers, repeats);
+            return Headers::All { headers, may_have_notes };
         }
-        if let Some(found) = &mut self.known.found {
-            found.settle(self.repeats);
+        if let Some(found) = &mut self.found {
+            found.settle(repeats);
         }
-        Headers::Known(&self.known)
+        Headers::Known(KnownHeaders { held, found: self.found.as_ref() })
     }
 }
 
@@ -321,46 +370,41 @@ impl<'m> All<'m> {
     }
 }
 
-impl<'m> KnownHeaders<'m> {
-    #[inline]
-    fn add(&mut self, known: Known, is_exact: bool, value: HeaderValue<'m>) {
-        match (&mut self.found, value) {
-            (None, HeaderValue(Cow::Borrowed(bytes))) if self.held[known as usize].is_none() => {
-                self.held[known as usize] = Some(Held { bytes, is_exact });
-            }
-            (_, value) => self.found().add(known, Found { is_exact, value: Some(value) }),
-        }
-    }
+/// The headers of Trace Context and Baggage, and our own.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct KnownHeaders<'r, 'm> {
+    held: &'r [Option<Held<'m>>; Known::ALL.len()],
+    found: Option<&'r AnyFound<'m>>,
+}
 
-    #[cold]
-    fn found(&mut self) -> &mut AnyFound<'m> {
-        self.found.get_or_insert_with(|| {
-            let first = self.held.map(|held| held.map(Found::from));
-            Box::new(AnyFound { first, repeated: Vec::new() })
-        })
-    }
-
+impl<'r> KnownHeaders<'r, '_> {
     /// The value as it came.
     #[inline]
-    pub(super) fn bytes(&self, known: Known) -> Option<&[u8]> {
-        match &self.found {
+    pub(super) fn bytes(self, known: Known) -> Option<&'r [u8]> {
+        match self.found {
             None => self.held[known as usize].map(|held| held.bytes),
             Some(found) => found.bytes(known),
         }
     }
 
     #[inline]
-    pub(super) fn text(&self, known: Known) -> Option<&str> {
+    pub(super) fn text(self, known: Known) -> Option<&'r str> {
         std::str::from_utf8(self.bytes(known)?).ok()
     }
 
     /// Whether the header is there at all, readable or not.
     #[inline]
-    pub(super) fn has(&self, known: Known) -> bool {
-        match &self.found {
+    pub(super) fn has(self, known: Known) -> bool {
+        match self.found {
             None => self.held[known as usize].is_some(),
             Some(found) => found.first[known as usize].is_some(),
         }
+    }
+
+    /// Whether there are any of our own.
+    #[inline]
+    pub(super) fn has_notes(self) -> bool {
+        Known::ALL.into_iter().any(|known| known.is_a_note() && self.has(known))
     }
 }
 
@@ -371,6 +415,10 @@ impl<'m> From<Held<'m>> for Found<'m> {
 }
 
 impl<'m> AnyFound<'m> {
+    fn of(held: [Option<Held<'m>>; Known::ALL.len()]) -> Self {
+        Self { first: held.map(|held| held.map(Found::from)), repeated: Vec::new() }
+    }
+
     fn add(&mut self, known: Known, found: Found<'m>) {
         match &mut self.first[known as usize] {
             nothing @ None => *nothing = Some(found),
@@ -391,6 +439,7 @@ impl<'m> AnyFound<'m> {
         }
     }
 
+    #[inline(never)]
     fn bytes(&self, known: Known) -> Option<&[u8]> {
         let value = self.first[known as usize].as_ref()?.value.as_ref()?;
         Some(&value.0)
@@ -399,7 +448,7 @@ impl<'m> AnyFound<'m> {
 
 /// The headers of one message with repeats settled.
 pub(super) enum Headers<'r, 'm> {
-    Known(&'r KnownHeaders<'m>),
+    Known(KnownHeaders<'r, 'm>),
     All { headers: AllHeaders<'m>, may_have_notes: bool },
 }
 

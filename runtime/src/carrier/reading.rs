@@ -1,11 +1,14 @@
 //! What a message carries, as it was read.
 
+use std::mem;
+
 use opentelemetry::baggage::{Baggage, BaggageExt};
 use opentelemetry::trace::{SpanContext, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
 
 use super::{Facts, Notes, TraceContext};
 use crate::propagation::{Trace, with_trace};
+use crate::rare::Rare;
 
 /// Who sent a message, and what came with that. It becomes a context only where one is needed: making one
 /// allocates, and a link needs none.
@@ -13,9 +16,9 @@ use crate::propagation::{Trace, with_trace};
 pub(crate) struct Reading {
     origin: SpanContext,
     /// The whole of it, where the message held it so or the application's propagator made it.
-    context: Option<Context>,
+    context: Rare<Context>,
     /// Boxed, for most messages have nothing of it.
-    beside: Option<Box<Beside>>,
+    beside: Rare<Box<Beside>>,
     pub(crate) notes: Notes,
     /// A context was there and could not be read.
     pub(crate) unreadable: bool,
@@ -36,8 +39,8 @@ impl Default for Reading {
     fn default() -> Self {
         Self {
             origin: SpanContext::NONE,
-            context: None,
-            beside: None,
+            context: Rare::default(),
+            beside: Rare::default(),
             notes: Notes::default(),
             unreadable: false,
             not_carried: false,
@@ -61,9 +64,16 @@ impl Reading {
 
     pub(super) fn set_context(&mut self, context: Context) {
         self.origin = context.span().span_context().clone();
-        self.context = Some(context);
+        *self.context = Some(context);
     }
 
+    #[inline(never)]
+    pub(super) fn set_whole_context(&mut self, context: &TraceContext) {
+        self.set_context(context.as_context().clone());
+        self.notes = context.notes().clone();
+    }
+
+    #[inline(never)]
     pub(super) fn set_captured(&mut self, captured: Vec<KeyValue>) {
         self.beside().captured = captured;
     }
@@ -80,7 +90,7 @@ impl Reading {
     /// Adds what is told of the message beside what it tells itself.
     #[inline]
     pub(crate) fn add_to(&self, facts: &mut Facts<'_>) {
-        if let Some(beside) = &self.beside {
+        if let Some(beside) = &*self.beside {
             facts.capture(&beside.captured);
         }
         if let Some(sent) = self.notes.sent {
@@ -89,15 +99,20 @@ impl Reading {
     }
 
     pub(crate) fn baggage(&self) -> Option<&Baggage> {
-        match &self.context {
+        match &*self.context {
             None => self.beside.as_ref()?.baggage.as_ref(),
             Some(context) => Some(context.baggage()).filter(|baggage| !baggage.is_empty()),
         }
     }
 
+    /// Without a closer look.
     #[inline]
+    pub(crate) fn may_have_baggage(&self) -> bool {
+        self.context.is_some() || self.beside.is_some()
+    }
+
     pub(crate) fn take_baggage(&mut self) -> Option<Baggage> {
-        match &self.context {
+        match &*self.context {
             None => self.beside.as_mut()?.baggage.take(),
             Some(_) => self.baggage().map(copied),
         }
@@ -111,7 +126,7 @@ impl Reading {
             self.beside.take().map(|beside| *beside).unwrap_or_default();
         let mut context = Context::new();
         if self.origin.is_valid() {
-            let span = std::mem::replace(&mut self.origin, SpanContext::NONE);
+            let span = mem::replace(&mut self.origin, SpanContext::NONE);
             context = with_trace(&context, (span, state_in_full));
         }
         match baggage {
@@ -128,6 +143,6 @@ pub(crate) fn copied(baggage: &Baggage) -> Baggage {
 
 impl From<Reading> for TraceContext {
     fn from(mut reading: Reading) -> Self {
-        Self::from_context(reading.take_context()).with_notes(reading.notes)
+        Self::from_context(reading.take_context()).with_notes(mem::take(&mut reading.notes))
     }
 }

@@ -26,7 +26,7 @@ use crate::relation::{Baggage, MAX_LINKS, Parent, Placement, Relation, Situation
 use crate::semconv::{key, link_role, operation};
 use crate::span::{
     ActiveSpan, Description, Draft, FieldValue, Lineage, Maker, Plain, Running, Site,
-    anything_runs_here, current_context, is_handled_already,
+    anything_runs_here, current_context,
 };
 
 /// Begins a handler's span without a macro: for a loop, or for a framework that wraps others'
@@ -335,7 +335,7 @@ impl Handler {
         fields: &[(&'static str, FieldValue<'_>)],
     ) -> ActiveSpan {
         // What has a consumer's span already gets no second one.
-        if anything_runs_here() && received.message_id().is_some_and(is_handled_already) {
+        if anything_runs_here() && received.is_handled_already() {
             self.start_inside(fields)
         } else {
             self.start_for_messages(received, max_links, fields)
@@ -343,6 +343,7 @@ impl Handler {
     }
 
     /// A span for a part of what a handler does with its message.
+    #[inline(never)]
     fn start_inside(&self, fields: &[(&'static str, FieldValue<'_>)]) -> ActiveSpan {
         let Operation { site, enabled, failure_event, name, .. } = &self.operation;
         Draft {
@@ -350,7 +351,7 @@ impl Handler {
             maker: Maker::of(*site, *enabled),
             failure_event: *failure_event,
             description: Description {
-                name: name.clone().unwrap_or(Cow::Borrowed(site.function())),
+                name: name.as_ref().map_or(Cow::Borrowed(site.function()), Cow::clone),
                 kind: SpanKind::Internal,
                 links: Vec::new(),
                 attributes: vec![KeyValue::new(key::FUNCTION_NAME, site.qualified_function())],
@@ -376,7 +377,7 @@ impl Handler {
         let ambient_context = current_context();
         let ambient = ambient_context.span();
         let ambient = ambient.span_context();
-        let placement = relation.place(Situation {
+        let placement = relation.place(&Situation {
             distinct_origins: received.distinct_origins(),
             any_unreadable: received.any_unreadable(),
             ambient_is_origin: received.has_origin(ambient),
@@ -435,6 +436,19 @@ impl Handler {
 
 /// The span's links, in the order of the table: origins, then the ambient span.
 fn links(placement: &Placement, received: &Received<'_>, ambient: &SpanContext) -> Vec<Link> {
+    if let Some(origin) = received.only_origin().filter(|_| placement.links_but_an_origin()) {
+        // With nobody to differ from, a link needs no facts of its own.
+        return vec![Link::with_context(origin.clone())];
+    }
+    several_links(placement, received, ambient)
+}
+
+#[inline(never)]
+fn several_links(
+    placement: &Placement,
+    received: &Received<'_>,
+    ambient: &SpanContext,
+) -> Vec<Link> {
     let Placement { origins_linked, attempts_linked, ambient_linked, .. } = *placement;
     let mut links =
         Vec::with_capacity(origins_linked + attempts_linked + usize::from(ambient_linked));
@@ -454,11 +468,9 @@ fn attributes(
     placement: &Placement,
     received: &Received<'_>,
 ) -> Vec<KeyValue> {
-    let batch_size = received.batch_size();
-    let more = received.facts.len()
-        + usize::from(placement.left_out > 0)
-        + usize::from(batch_size.is_some());
-    let mut attributes = Vec::with_capacity(5 + more);
+    let is_batch = received.batch_size().is_some();
+    let more = received.facts.len() + usize::from(placement.left_out > 0) + usize::from(is_batch);
+    let mut attributes = if more == 0 { Vec::with_capacity(5) } else { with_room(5 + more) };
     let kind = (key::OPERATION_TYPE, operation::PROCESS);
     let function = (key::FUNCTION_NAME, site.qualified_function());
     // The span says why it is what it is.
@@ -467,22 +479,45 @@ fn attributes(
         Cow::Borrowed(name) => {
             tell(&mut attributes, [(key::OPERATION_NAME, name), kind, function, relation]);
         }
-        Cow::Owned(name) => {
-            attributes.push(KeyValue::new(key::OPERATION_NAME, name));
-            tell(&mut attributes, [kind, function, relation]);
-        }
+        Cow::Owned(name) => tell_after(&mut attributes, name, [kind, function, relation]),
     }
+    if more > 0 || placement.reason.is_some() {
+        add_what_few_have(&mut attributes, placement, received);
+    }
+    attributes
+}
+
+#[inline(never)]
+fn with_room(for_so_many: usize) -> Vec<KeyValue> {
+    Vec::with_capacity(for_so_many)
+}
+
+#[inline(never)]
+fn tell_after(
+    attributes: &mut Vec<KeyValue>,
+    operation_name: String,
+    told: [(&'static str, &'static str); 3],
+) {
+    attributes.push(KeyValue::new(key::OPERATION_NAME, operation_name));
+    tell(attributes, told);
+}
+
+#[inline(never)]
+fn add_what_few_have(
+    attributes: &mut Vec<KeyValue>,
+    placement: &Placement,
+    received: &Received<'_>,
+) {
     if let Some(reason) = placement.reason {
-        tell(&mut attributes, [(key::RELATION_REASON, reason.as_str())]);
+        tell(attributes, [(key::RELATION_REASON, reason.as_str())]);
     }
-    received.facts.add_attributes(&mut attributes, operation::PROCESS);
+    received.facts.add_attributes(attributes, operation::PROCESS);
     if placement.left_out > 0 {
         attributes.push(count(key::LINKS_LEFT_OUT, placement.left_out));
     }
-    if let Some(size) = batch_size {
+    if let Some(size) = received.batch_size() {
         attributes.push(count(key::BATCH_MESSAGE_COUNT, size));
     }
-    attributes
 }
 
 /// The parent, and the baggage that the handler works under, if there is any.
@@ -494,6 +529,19 @@ fn parent(
     if placement.parent == Parent::Origin {
         return Some(hops::continued(received.take_context(), placement.hops));
     }
+    let has_none = placement.baggage == Baggage::Message && !received.has_baggage();
+    if has_none && placement.parent == Parent::None {
+        return None;
+    }
+    parent_with_baggage(placement, received, ambient)
+}
+
+#[inline(never)]
+fn parent_with_baggage(
+    placement: &Placement,
+    received: &mut Received<'_>,
+    ambient: &Context,
+) -> Option<Context> {
     let baggage = match placement.baggage {
         Baggage::None => None,
         Baggage::Message => received.take_baggage(),

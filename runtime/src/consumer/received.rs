@@ -14,8 +14,9 @@ use crate::carrier::age;
 use crate::carrier::{Agreement, Batch, Facts, Message, Propagator, Reading, hops};
 use crate::diagnosis::Contexts;
 use crate::operation::links_to;
+use crate::rare::Rare;
 use crate::relation::{Origins, Sending, same_span};
-use crate::span::{MessageId, Running};
+use crate::span::{MessageId, Running, is_handled_already};
 
 /// One message: the marker by which it is told from a batch.
 #[derive(Debug)]
@@ -59,7 +60,7 @@ impl<M: Message + ?Sized> Receive<One> for M {
 
 impl<B: Batch + ?Sized> Receive<Many> for B {
     fn receive<'m>(&'m self, wanted: &Wanted<'m>, received: &mut Received<'m>) {
-        received.batch = Some(Box::new(Together::to_link(wanted.max_links)));
+        *received.batch = Some(Box::new(Together::to_link(wanted.max_links)));
         let propagator = Propagator::current();
         self.each(&mut |message| received.take(message, propagator, wanted));
         let mut facts = Facts::default();
@@ -100,7 +101,7 @@ pub struct Received<'m> {
     pub(crate) contexts: Contexts,
     /// What a single message carries.
     reading: Reading,
-    batch: Option<Box<Together<'m>>>,
+    batch: Rare<Box<Together<'m>>>,
     /// When each message was sent, where that is known.
     #[cfg(feature = "metrics")]
     sent: Vec<SystemTime>,
@@ -132,7 +133,7 @@ impl<'m> Received<'m> {
             facts: Agreement::default(),
             contexts: Contexts::default(),
             reading: Reading::default(),
-            batch: None,
+            batch: Rare::default(),
             #[cfg(feature = "metrics")]
             sent: Vec::new(),
         }
@@ -140,16 +141,16 @@ impl<'m> Received<'m> {
 
     /// A poll that brought nothing.
     pub(crate) fn none_of_a_batch() -> Self {
-        Self { batch: Some(Box::new(Together::to_link(0))), ..Self::none() }
+        Self { batch: Some(Box::new(Together::to_link(0))).into(), ..Self::none() }
     }
 
     /// As it is when the messages themselves are gone.
-    pub(crate) fn into_owned(self) -> Received<'static> {
+    pub(crate) fn into_owned(mut self) -> Received<'static> {
         Received {
             facts: self.facts.into_owned(),
             contexts: self.contexts,
             reading: self.reading,
-            batch: self.batch.map(|together| Box::new(together.into_owned())),
+            batch: self.batch.take().map(|together| Box::new(together.into_owned())).into(),
             #[cfg(feature = "metrics")]
             sent: self.sent,
         }
@@ -175,7 +176,7 @@ impl<'m> Received<'m> {
         self.contexts.add(&reading);
         #[cfg(feature = "metrics")]
         self.sent.extend(facts.time_sent());
-        if let Some(together) = &mut self.batch {
+        if let Some(together) = &mut *self.batch {
             together.add(&reading, &facts);
         }
         self.facts.add(Cow::Owned(facts));
@@ -183,7 +184,7 @@ impl<'m> Received<'m> {
 
     /// Attempts to handle these messages that failed.
     pub(crate) fn attempts(&self) -> &[SpanContext] {
-        match &self.batch {
+        match &*self.batch {
             None => self.reading.notes.failed_attempt.as_deref().map_or(&[], slice::from_ref),
             Some(together) => &together.attempts,
         }
@@ -213,23 +214,30 @@ impl<'m> Received<'m> {
     }
 
     /// A single message, as far as it can be told from others.
-    pub(crate) fn message_id(&self) -> Option<MessageId> {
+    #[inline(never)]
+    fn message_id(&self) -> Option<MessageId> {
         let is_single = self.batch.is_none();
         is_single.then(|| MessageId::new(self.origin(), self.facts.message_id()))
+    }
+
+    /// Whether the handler around this code was started by this very message.
+    #[cold]
+    pub(crate) fn is_handled_already(&self) -> bool {
+        self.message_id().is_some_and(is_handled_already)
     }
 
     /// What the handler is started by.
     #[inline]
     pub(crate) fn running(&self) -> Running {
-        match &self.batch {
+        match &*self.batch {
             None => Running::Message(MessageId::new(self.origin(), self.facts.message_id())),
-            Some(together) => Running::batch(together.origins.ids()),
+            Some(together) => together.running(),
         }
     }
 
     #[inline]
     pub(crate) fn distinct_origins(&mut self) -> usize {
-        match &mut self.batch {
+        match &mut *self.batch {
             None => usize::from(self.origin().is_some()),
             Some(together) => together.origins.distinct(),
         }
@@ -237,7 +245,7 @@ impl<'m> Received<'m> {
 
     /// Whether `span` sent a message.
     pub(crate) fn has_origin(&self, span: &SpanContext) -> bool {
-        match &self.batch {
+        match &*self.batch {
             None => self.origin().is_some_and(|origin| same_span(origin, span)),
             Some(together) => together.origins.has(span),
         }
@@ -245,21 +253,26 @@ impl<'m> Received<'m> {
 
     /// Whether a message has a context that can't be read.
     pub(crate) fn any_unreadable(&self) -> bool {
-        match &self.batch {
+        match &*self.batch {
             None => self.reading.unreadable,
             Some(together) => together.origins.unreadable() > 0,
         }
     }
 
-    /// A link to each of the origins, up to so many.
+    /// Who sent a single message, which is not a batch of one.
     #[inline]
+    pub(crate) fn only_origin(&self) -> Option<&SpanContext> {
+        if self.batch.is_some() { None } else { self.origin() }
+    }
+
+    /// A link to each of the origins, up to so many.
     pub(crate) fn add_links_to_origins(
         &self,
         links: &mut Vec<Link>,
         operation_type: &str,
         at_most: usize,
     ) {
-        match (&self.batch, self.origin()) {
+        match (&*self.batch, self.origin()) {
             (Some(together), _) => {
                 links.extend(links_to(&together.origins, &self.facts, operation_type, at_most));
             }
@@ -289,13 +302,17 @@ impl<'m> Received<'m> {
         self.reading.take_context()
     }
 
-    /// The message's baggage; of a batch, what all messages agree on.
+    /// Whether there may be any baggage to take.
     #[inline]
+    pub(crate) fn has_baggage(&self) -> bool {
+        self.batch.is_some() || self.reading.may_have_baggage()
+    }
+
+    /// The message's baggage; of a batch, what all messages agree on.
     pub(crate) fn take_baggage(&mut self) -> Option<Baggage> {
-        match &mut self.batch {
+        match &mut *self.batch {
             None => self.reading.take_baggage(),
-            Some(together) if together.baggage.is_empty() => None,
-            Some(together) => Some(mem::take(&mut together.baggage).into_iter().collect()),
+            Some(together) => together.take_baggage(),
         }
     }
 }
@@ -319,12 +336,23 @@ impl<'m> Together<'m> {
         if let Some(origin) = self.origins.add(reading.origin()) {
             origin.tell(facts);
         }
-        if let Some(attempt) = &reading.notes.failed_attempt {
+        if let Some(attempt) = &*reading.notes.failed_attempt {
             if !self.attempts.iter().any(|known| same_span(known, attempt)) {
                 self.attempts.push(SpanContext::clone(attempt));
             }
         }
         self.agree_on(reading.baggage());
+    }
+
+    #[inline(never)]
+    fn running(&self) -> Running {
+        Running::batch(self.origins.ids())
+    }
+
+    #[inline(never)]
+    fn take_baggage(&mut self) -> Option<Baggage> {
+        let baggage = mem::take(&mut self.baggage);
+        (!baggage.is_empty()).then(|| baggage.into_iter().collect())
     }
 
     fn agree_on(&mut self, baggage: Option<&Baggage>) {

@@ -54,6 +54,13 @@ impl Contexts {
         if self.readable > 0 {
             READABLE.add(self.readable);
         }
+        if self.none + self.unreadable > 0 || self.not_carried {
+            self.note_missing(site, facts);
+        }
+    }
+
+    #[inline(never)]
+    fn note_missing(self, site: Site, facts: &Agreement<'_>) {
         for (missing, counter, reason) in [
             (self.none, NONE, Reason::NoContext),
             (self.unreadable, UNREADABLE, Reason::Unreadable),

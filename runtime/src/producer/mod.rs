@@ -197,7 +197,7 @@ impl<'a> Producer<'a> {
         Notes {
             sent: None,
             asks_for_new_trace: self.new_trace,
-            failed_attempt: failed_attempt.filter(SpanContext::is_valid).map(Box::new),
+            failed_attempt: failed_attempt.filter(SpanContext::is_valid).map(Box::new).into(),
         }
     }
 

@@ -25,6 +25,7 @@ pub(super) fn with_random_flag(context: Context) -> Context {
 
 /// `own`, remembering the random flag of its trace where the span in it has lost that which its parent
 /// had; `None` where nothing is lost.
+#[inline(never)]
 pub(crate) fn keep_random_flag(own: &Context, parent: &Context) -> Option<Context> {
     let (own_span, parent) = (own.span(), parent.span());
     let (span, parent) = (own_span.span_context(), parent.span_context());

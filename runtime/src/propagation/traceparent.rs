@@ -102,27 +102,28 @@ fn digit(letter: u8) -> Option<u8> {
 /// The numbers that the digits of both ids stand for, in words of sixteen digits.
 #[inline]
 fn words(header: &[u8; LENGTH]) -> Option<[u64; 3]> {
-    let (high, wrong_in_high) = word::<3>(header)?;
-    let (low, wrong_in_low) = word::<19>(header)?;
-    let (span_id, wrong_in_span_id) = word::<36>(header)?;
+    let digits = |at: usize| header[at..].first_chunk().copied().map(u64::from_be_bytes);
+    let (high, wrong_in_high) = word(digits(3)?, digits(11)?);
+    let (low, wrong_in_low) = word(digits(19)?, digits(27)?);
+    let (span_id, wrong_in_span_id) = word(digits(36)?, digits(44)?);
     (wrong_in_high | wrong_in_low | wrong_in_span_id == 0).then_some([high, low, span_id])
 }
 
-/// The number that the sixteen digits from `AT` on stand for, and zero if they are digits.
-#[inline]
-fn word<const AT: usize>(header: &[u8; LENGTH]) -> Option<(u64, u64)> {
-    let (high, low) = header[AT..].split_first_chunk()?;
-    let (high, wrong_in_high) = half_word(*high);
-    let (low, wrong_in_low) = half_word(*low.first_chunk()?);
-    Some((high << 32 | low, wrong_in_high | wrong_in_low))
+/// The number that two times eight digits stand for, and zero if they are digits.
+// Called rather than written out three times: code that is run through but once for a message has to be
+// fetched for it.
+#[inline(never)]
+fn word(high: u64, low: u64) -> (u64, u64) {
+    let (high, wrong_in_high) = half_word(high);
+    let (low, wrong_in_low) = half_word(low);
+    (high << 32 | low, wrong_in_high | wrong_in_low)
 }
 
 /// The number that eight digits stand for, and zero if they are digits: looked at all at once, one byte of
 /// a word is one digit.
 #[inline]
-fn half_word(digits: [u8; 8]) -> (u64, u64) {
+fn half_word(digits: u64) -> (u64, u64) {
     const ONES: u64 = 0x0101_0101_0101_0101;
-    let digits = u64::from_be_bytes(digits);
     // Whatever stands there, each is less than 25, so that nothing is carried from one to the next.
     let values = (digits & (0x0f * ONES)) + ((digits >> 6) & ONES) * 9;
     // Printed anew they are what they were, if they are digits. Some letters past `f` are as well, as more

@@ -208,6 +208,14 @@ pub(crate) struct Placement {
     pub(crate) left_out: usize,
 }
 
+impl Placement {
+    /// Whether there is one link, to an origin.
+    #[inline]
+    pub(crate) fn links_but_an_origin(&self) -> bool {
+        self.origins_linked == 1 && self.attempts_linked == 0 && !self.ambient_linked
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Parent {
     None,
@@ -253,9 +261,17 @@ impl Reason {
 
 impl Relation {
     /// The table of relations, row by row.
-    pub(crate) fn place(self, situation: Situation<'_>) -> Placement {
-        let Situation { distinct_origins, ambient, is_batch, .. } = situation;
+    pub(crate) fn place(self, situation: &Situation<'_>) -> Placement {
+        let Situation { distinct_origins, ambient, is_batch, .. } = *situation;
         match self.kind {
+            Kind::Link if !self.nested => {
+                situation.links_origins(Kind::Link, situation.links_ambient())
+            }
+            Kind::Link => Placement {
+                parent: if ambient.is_valid() { Parent::Ambient } else { Parent::None },
+                baggage: Baggage::AmbientThenMessage,
+                ..situation.links_origins(Kind::Link, false)
+            },
             Kind::Ignore => Placement {
                 baggage: Baggage::None,
                 ..situation.links(Kind::Ignore, None, 0, ambient.is_valid())
@@ -278,12 +294,6 @@ impl Relation {
                     ..situation.links_origins(Kind::Continue, situation.links_ambient())
                 },
             },
-            Kind::Link if self.nested => Placement {
-                parent: if ambient.is_valid() { Parent::Ambient } else { Parent::None },
-                baggage: Baggage::AmbientThenMessage,
-                ..situation.links_origins(Kind::Link, false)
-            },
-            Kind::Link => situation.links_origins(Kind::Link, situation.links_ambient()),
         }
     }
 }
@@ -345,11 +355,11 @@ impl Relation {
 
 impl Situation<'_> {
     /// An ambient span that is an origin as well has its link already.
-    fn links_ambient(self) -> bool {
+    fn links_ambient(&self) -> bool {
         self.ambient.is_valid() && !self.ambient_is_origin
     }
 
-    fn missing_context(self) -> Option<Reason> {
+    fn missing_context(&self) -> Option<Reason> {
         if self.any_unreadable {
             Some(Reason::Unreadable)
         } else if self.distinct_origins == 0 {
@@ -360,7 +370,8 @@ impl Situation<'_> {
     }
 
     /// A root with a link to each distinct origin and to failed attempts.
-    fn links_origins(self, kind: Kind, ambient: bool) -> Placement {
+    #[inline(never)]
+    fn links_origins(&self, kind: Kind, ambient: bool) -> Placement {
         let linked = self.links(kind, self.missing_context(), self.distinct_origins, ambient);
         let room = self.max_links - linked.origins_linked - usize::from(linked.ambient_linked);
         Placement { attempts_linked: self.attempts.min(room), ..linked }
@@ -368,7 +379,13 @@ impl Situation<'_> {
 
     /// A root with as many links as the span may have: origins in order, room kept for the ambient
     /// span.
-    fn links(self, kind: Kind, reason: Option<Reason>, origins: usize, ambient: bool) -> Placement {
+    fn links(
+        &self,
+        kind: Kind,
+        reason: Option<Reason>,
+        origins: usize,
+        ambient: bool,
+    ) -> Placement {
         let ambient_linked = ambient && self.max_links > 0;
         let room = self.max_links - usize::from(ambient_linked);
         Placement {

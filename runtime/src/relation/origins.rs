@@ -101,10 +101,12 @@ impl<'m> Origins<'m> {
         self.unreadable
     }
 
+    #[inline(never)]
     pub(crate) fn has(&self, span: &SpanContext) -> bool {
         self.place_of(span).is_some()
     }
 
+    #[inline(never)]
     pub(crate) fn distinct(&mut self) -> usize {
         let number = |(trace, span): &(TraceId, SpanId)| {
             (u128::from_be_bytes(trace.to_bytes()), u64::from_be_bytes(span.to_bytes()))

@@ -24,7 +24,7 @@ fn place_within(
     for &origin in origins {
         found.add(&span(origin));
     }
-    relation.place(Situation {
+    relation.place(&Situation {
         distinct_origins: found.distinct(),
         any_unreadable: found.unreadable() > 0,
         ambient_is_origin: found.has(&span(ambient)),
@@ -40,7 +40,7 @@ fn place_within(
 fn place_sent(relation: Relation, sending: Sending) -> Placement {
     let mut origins = Origins::to_link(MAX_LINKS);
     origins.add(&span(1));
-    relation.place(Situation {
+    relation.place(&Situation {
         distinct_origins: origins.distinct(),
         any_unreadable: origins.unreadable() > 0,
         ambient_is_origin: origins.has(&span(0)),
@@ -158,8 +158,8 @@ fn a_context_that_cannot_be_read_is_told_apart_from_none() {
         is_batch: false,
         max_links: MAX_LINKS,
     };
-    assert_eq!(Relation::CONTINUE.place(situation).reason, Some(Reason::Unreadable));
-    assert_eq!(Relation::LINK.place(situation).reason, Some(Reason::Unreadable));
+    assert_eq!(Relation::CONTINUE.place(&situation).reason, Some(Reason::Unreadable));
+    assert_eq!(Relation::LINK.place(&situation).reason, Some(Reason::Unreadable));
 }
 
 #[test]
@@ -267,7 +267,7 @@ fn failed_attempts_are_linked_after_the_origins_where_there_is_room() {
     let place = |relation: Relation, max_links| {
         let mut origins = Origins::to_link(max_links);
         origins.add(&span(1));
-        let placement = relation.place(Situation {
+        let placement = relation.place(&Situation {
             distinct_origins: origins.distinct(),
             any_unreadable: origins.unreadable() > 0,
             ambient_is_origin: origins.has(&span(9)),

@@ -19,7 +19,9 @@ use tracing_opentelemetry::{OpenTelemetrySpanExt, SetParentError};
 use super::current::current_tracing_span;
 use super::listener::Listener;
 use super::ways::Way;
-use super::{Attach, Description, FieldValue, Inside, Lineage, Maker, Site, attributes_of, otel};
+use super::{
+    Attach, Description, Draft, FieldValue, Inside, Lineage, Maker, Site, attributes_of, otel,
+};
 use crate::carrier::copied;
 use crate::propagation::keep_random_flag;
 use crate::relation::same_span;
@@ -75,14 +77,8 @@ pub(super) fn maker(site: Site) -> Maker {
 }
 
 /// Makes the span through `tracing`, as it is described.
-pub(super) fn start(
-    site: Site,
-    lineage: Lineage,
-    parent: Context,
-    mut description: Description,
-    mut fields: &[(&'static str, FieldValue<'_>)],
-    inside: &mut Inside,
-) {
+pub(super) fn start(draft: Draft<'_>, inside: &mut Inside) {
+    let Draft { site, lineage, parent, mut description, mut fields, .. } = draft;
     let (span, told) = make(site, lineage, &parent, &description, fields);
     // A site that was made of a name alone has no fields of its own.
     if !is_declared(site, fields) {

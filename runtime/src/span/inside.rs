@@ -172,42 +172,46 @@ impl Inside {
         spare.unwrap_or_else(|| Box::new(Self::NONE))
     }
 
-    /// Drops all that it holds, and keeps it for the next span. Most of it is nothing as it is: so each is
-    /// looked at, which is less than to write the whole anew.
+    /// Drops all that it holds, and keeps it for the next span.
     pub(super) fn retire(mut self: Box<Self>) {
-        let Self {
+        if self.holds_something() {
+            *self = Self::NONE;
+        } else {
+            // What is nothing already need not be written anew.
+            self.attach = Attach::Nothing;
+            self.attached = None;
+            self.ends_here = false;
+            self.started_by = Running::Unchanged;
             #[cfg(feature = "tracing")]
-            tracing,
-            own,
-            attach,
-            attached,
-            ends_here,
-            started_by,
-            #[cfg(feature = "tracing")]
-            undecided,
-            #[cfg(feature = "tracing")]
-            tells_failure,
-            #[cfg(feature = "metrics")]
-            measured,
-            around,
-        } = &mut *self;
+            {
+                self.tells_failure = None;
+            }
+        }
+        let _ = SPARE.try_with(|spare| spare.set(Some(self)));
+    }
+
+    /// Whether there is something to be dropped.
+    #[inline]
+    fn holds_something(&self) -> bool {
         #[cfg(feature = "tracing")]
-        {
-            *tracing = tracing::Span::none();
-            *undecided = None;
-            *tells_failure = None;
+        if !self.tracing.is_none() || self.undecided.is_some() {
+            return true;
         }
         #[cfg(feature = "metrics")]
-        {
-            *measured = None;
+        if self.measured.is_some() {
+            return true;
         }
-        *own = None;
-        *attach = Attach::Nothing;
-        *attached = None;
-        *ends_here = false;
-        *started_by = Running::Unchanged;
-        *around = None;
-        let _ = SPARE.try_with(|spare| spare.set(Some(self)));
+        self.own.is_some()
+            || matches!(self.attach, Attach::Other(_))
+            || !matches!(self.started_by, Running::Unchanged | Running::Message(_))
+            || self.around.is_some()
+    }
+
+    /// Of one that has no span and attaches nothing yet.
+    #[inline]
+    pub(super) fn attach_own(&mut self, own: Context) {
+        forget_none(self.own.replace(own));
+        mem::forget(mem::replace(&mut self.attach, Attach::Own));
     }
 
     #[inline]

@@ -39,6 +39,8 @@ pub(crate) use ways::{Noted, Way};
 
 #[cfg(feature = "metrics")]
 use crate::metrics::Measured;
+#[cfg(feature = "tracing")]
+use crate::outcome::Failure;
 use crate::outcome::Outcome;
 
 /// A span that is decided on and not yet made.
@@ -104,47 +106,67 @@ pub(crate) enum Lineage {
 
 impl Draft<'_> {
     /// Makes the span, if there is somebody to make it.
-    pub(crate) fn start(self) -> ActiveSpan {
-        let Self { maker, mut description, parent, fields, .. } = self;
-        if let Maker::Nobody(Way::Suppressed) = maker {
-            ways::note(Way::Suppressed, None);
-            return ActiveSpan::passing_through(None);
+    pub(crate) fn start(mut self) -> ActiveSpan {
+        if let Maker::Nobody(way) = self.maker {
+            return self.pass_through(way);
         }
-        let mut inside = Inside::new();
-        inside.started_by = self.running;
-        #[cfg(feature = "metrics")]
-        {
-            inside.measured = self.measured;
+        let mut inside = self.inside();
+        if !self.fields.is_empty() {
+            self.give_way_to_fields();
         }
-        // Also where the span is filtered out: a failure has a level of its own.
-        #[cfg(feature = "tracing")]
-        if self.failure_event && maker != Maker::Nobody(Way::SwitchedOff) {
-            inside.tells_failure = Some(self.site.failure());
-        }
-        if let Maker::Nobody(way) = maker {
-            ways::note(way, None);
-            inside.attach = Attach::Other(parent);
-            return ActiveSpan::of(inside);
-        }
-        // A key that is set twice is exported twice: where a user's field has the name of one of
-        // ours, the user's alone is set.
-        if !fields.is_empty() {
-            let is_ours =
-                |ours: &KeyValue| fields.iter().all(|(name, _)| *name != ours.key.as_str());
-            description.attributes.retain(is_ours);
-        }
-        match maker {
+        match self.maker {
             #[cfg(feature = "tracing")]
-            Maker::Tracing => {
-                bridge::start(self.site, self.lineage, parent, description, fields, &mut inside);
-            }
+            Maker::Tracing => bridge::start(self, &mut inside),
             _ => {
-                description.attributes.extend(attributes_of(fields));
-                let way = otel::make(description, parent, &mut inside);
+                if !self.fields.is_empty() {
+                    self.description.attributes.extend(attributes_of(self.fields));
+                }
+                let way = otel::make(self.description, self.parent, &mut inside);
                 ways::note(way, inside.own.as_ref());
             }
         }
         ActiveSpan::of(inside)
+    }
+
+    /// Nobody makes the span.
+    #[inline(never)]
+    fn pass_through(mut self, way: Way) -> ActiveSpan {
+        ways::note(way, None);
+        if way == Way::Suppressed {
+            return ActiveSpan::passing_through(None);
+        }
+        let mut inside = self.inside();
+        #[cfg(feature = "tracing")]
+        if way == Way::SwitchedOff {
+            inside.tells_failure = None;
+        }
+        inside.attach = Attach::Other(self.parent);
+        ActiveSpan::of(inside)
+    }
+
+    #[inline]
+    fn inside(&mut self) -> Box<Inside> {
+        let mut inside = Inside::new();
+        inside.started_by = mem::take(&mut self.running);
+        #[cfg(feature = "metrics")]
+        {
+            inside.measured = self.measured.take();
+        }
+        // Also where the span is filtered out: a failure has a level of its own.
+        #[cfg(feature = "tracing")]
+        if self.failure_event {
+            inside.tells_failure = Some(self.site.failure());
+        }
+        inside
+    }
+
+    /// A key that is set twice is exported twice: where a user's field has the name of one of ours, the
+    /// user's alone is set.
+    #[inline(never)]
+    fn give_way_to_fields(&mut self) {
+        let is_ours =
+            |ours: &KeyValue| self.fields.iter().all(|(name, _)| *name != ours.key.as_str());
+        self.description.attributes.retain(is_ours);
     }
 }
 
@@ -313,11 +335,18 @@ impl ActiveSpan {
         not(feature = "tracing"),
         expect(clippy::unused_self, reason = "without `tracing` there is but one world")
     )]
+    #[inline]
     fn decide(&mut self) {
         #[cfg(feature = "tracing")]
         if self.inside.as_ref().is_some_and(|inside| inside.undecided.is_some()) {
-            self.do_inside(|| ());
+            self.enter_and_leave();
         }
+    }
+
+    #[cfg(feature = "tracing")]
+    #[inline(never)]
+    fn enter_and_leave(&mut self) {
+        self.do_inside(|| ());
     }
 
     fn end(&mut self, outcome: Outcome) {
@@ -327,11 +356,7 @@ impl ActiveSpan {
         self.decide();
         #[cfg(feature = "tracing")]
         if let Some(failure) = outcome.failure() {
-            let callsite = self.inside.as_ref().and_then(|inside| inside.tells_failure);
-            if let Some(callsite) = callsite {
-                // Inside the span, whose status comes after it: a bridge sets one of its own.
-                self.do_inside(|| failure::tell(failure, callsite));
-            }
+            self.tell(failure);
         }
         let Some(mut inside) = self.inside.take() else { return };
         #[cfg(feature = "metrics")]
@@ -347,6 +372,19 @@ impl ActiveSpan {
             }
         }
         inside.retire();
+    }
+}
+
+#[cfg(feature = "tracing")]
+impl ActiveSpan {
+    /// Tells `tracing` of a failure.
+    #[inline(never)]
+    fn tell(&mut self, failure: &Failure) {
+        let callsite = self.inside.as_ref().and_then(|inside| inside.tells_failure);
+        if let Some(callsite) = callsite {
+            // Inside the span, whose status comes after it: a bridge sets one of its own.
+            self.do_inside(|| failure::tell(failure, callsite));
+        }
     }
 }
 

@@ -175,17 +175,21 @@ where
     let made = span.span_context();
     let has_parent = parent.has_active_span();
     if !made.is_valid() || has_parent && same_span(made, parent.span().span_context()) {
-        inside.attach = Attach::Other(parent);
+        pass_on(parent, inside);
         return Way::WithoutProvider;
     }
-    inside.own = Some(parent.with_span(span));
-    inside.attach = Attach::Own;
-    inside.ends_here = true;
-    if has_parent {
-        let kept = inside.own.as_ref().and_then(|own| keep_random_flag(own, &parent));
-        inside.own = kept.or(inside.own.take());
+    let mut own = parent.with_span(span);
+    if let Some(kept) = has_parent.then(|| keep_random_flag(&own, &parent)).flatten() {
+        own = kept;
     }
+    inside.attach_own(own);
+    inside.ends_here = true;
     Way::Api
+}
+
+#[inline(never)]
+fn pass_on(parent: Context, inside: &mut Inside) {
+    inside.attach = Attach::Other(parent);
 }
 
 /// Whether one was handed over.
