@@ -12,8 +12,9 @@ use opentelemetry::baggage::BaggageExt;
 use opentelemetry::trace::{Link, SpanContext, SpanKind, TraceContextExt};
 use opentelemetry::{Context, Key, KeyValue};
 use tracing::callsite::{Callsite, DefaultCallsite};
+use tracing::field::ValueSet;
 use tracing::level_filters::{LevelFilter, STATIC_MAX_LEVEL};
-use tracing::{Span, Value};
+use tracing::{Metadata, Span, Value};
 use tracing_opentelemetry::{OpenTelemetrySpanExt, SetParentError};
 
 use super::current::current_tracing_span;
@@ -35,7 +36,7 @@ thread_local! {
 /// What is left to find out when the span is entered for the first time.
 pub(super) enum Undecided {
     /// A bridge took the parent and the links, or a per-layer filter hides the span from it.
-    /// The late attributes can be set all at once when it has started.
+    /// The attributes that are not taken yet can be set all at once when it has started.
     Answered { passes_through: Context, late: Vec<KeyValue> },
     /// No bridge was found: one may be behind a `reload` layer, or there is none.
     NotFound(Box<Unmade>),
@@ -77,39 +78,46 @@ pub(super) fn maker(site: Site) -> Maker {
 }
 
 /// Makes the span through `tracing`, as it is described.
-pub(super) fn start(draft: Draft<'_>, inside: &mut Inside) {
-    let Draft { site, lineage, parent, mut description, mut fields, .. } = draft;
-    let (span, told) = make(site, lineage, &parent, &description, fields);
-    // A site that was made of a name alone has no fields of its own.
-    if !is_declared(site, fields) {
-        description.attributes.extend(attributes_of(mem::take(&mut fields)));
+pub(super) fn start(mut draft: Draft<'_>, inside: &mut Inside) {
+    let (span, told) = make(&draft);
+    if !is_declared(draft.site, draft.fields) {
+        draft.describe_fields();
     }
     // Only a bridge takes an attribute: so where it was told the parent, setting that is not needed to find it.
-    let is_answered = told == Told::Everything && takes_first(&span, &mut description.attributes);
-    let answer = if is_answered { Ok(()) } else { span.set_parent(parent.clone()) };
-    let undecided = match answer {
-        Ok(()) | Err(SetParentError::AlreadyStarted) => {
-            for Link { span_context, attributes, .. } in description.links {
-                span.add_link_with_attributes(span_context, attributes);
+    let is_answered =
+        told == Told::Everything && takes_first(&span, &mut draft.description.attributes);
+    let undecided = if is_answered || takes_parent(&span, &draft.parent) {
+        let Draft { parent, description: Description { links, mut attributes, .. }, .. } = draft;
+        for Link { span_context, attributes, .. } in links {
+            span.add_link_with_attributes(span_context, attributes);
+        }
+        for attribute in &mut attributes {
+            if !is_taken(attribute) && !semconv::may_come_late(attribute.key.as_str()) {
+                set(&span, attribute);
             }
-            let mut late = description.attributes;
-            late.retain_mut(|attribute| {
-                let is_late = semconv::may_come_late(attribute.key.as_str());
-                if !is_late && !is_taken(attribute) {
-                    set(&span, attribute);
-                }
-                is_late
-            });
-            Undecided::Answered { passes_through: parent, late }
         }
-        Err(SetParentError::LayerNotFound | SetParentError::SpanDisabled) => {
-            BRIDGE_HAS_ANSWERED.set(false);
-            let fields = attributes_of(fields).collect();
-            Undecided::NotFound(Box::new(Unmade { description, fields, parent, told }))
-        }
+        Undecided::Answered { passes_through: parent, late: attributes }
+    } else {
+        not_found(draft, told)
     };
-    inside.undecided = Some(undecided);
-    inside.tracing = span;
+    inside.wait_until_entered(span, undecided);
+}
+
+/// Whether a bridge has answered; otherwise none can be reached.
+#[inline(never)]
+fn takes_parent(span: &Span, parent: &Context) -> bool {
+    match span.set_parent(parent.clone()) {
+        Ok(()) | Err(SetParentError::AlreadyStarted) => true,
+        Err(SetParentError::LayerNotFound | SetParentError::SpanDisabled) => false,
+    }
+}
+
+#[inline(never)]
+fn not_found(draft: Draft<'_>, told: Told) -> Undecided {
+    BRIDGE_HAS_ANSWERED.set(false);
+    let Draft { description, parent, fields, .. } = draft;
+    let fields = attributes_of(fields).collect();
+    Undecided::NotFound(Box::new(Unmade { description, fields, parent, told }))
 }
 
 /// Sets the first attribute, and tells whether it was taken.
@@ -164,46 +172,69 @@ fn is_declared(site: Site, fields: &[(&'static str, FieldValue<'_>)]) -> bool {
 }
 
 /// The `tracing` span, and what a bridge is told of its parent.
-fn make(
-    site: Site,
-    lineage: Lineage,
-    parent: &Context,
-    description: &Description,
-    fields: &[(&'static str, FieldValue<'_>)],
-) -> (Span, Told) {
+fn make(draft: &Draft<'_>) -> (Span, Told) {
+    let Draft { site, description, fields, .. } = draft;
     let metadata = site.callsite().metadata();
     let name = (description.name != metadata.name()).then_some(description.name.as_ref());
     let kind = kind_as_str(&description.kind);
-    let own: [Option<&dyn Value>; OWN_FIELDS] =
-        [name.as_ref().map(|name| name as &dyn Value), Some(&kind)];
-    let mut values = Vec::new();
-    let values: &[_] = if fields.is_empty() && metadata.fields().len() == OWN_FIELDS {
-        &own
+    let own: OwnValues<'_> = [name.as_ref().map(|name| name as &dyn Value), Some(&kind)];
+    if fields.is_empty() && metadata.fields().len() == OWN_FIELDS {
+        make_of(draft, metadata, &metadata.fields().value_set_all(&own))
     } else {
-        values.reserve_exact(metadata.fields().len());
-        values.extend(own);
-        values.extend(fields.iter().map(|(_, value)| value.as_tracing()));
-        values.resize(metadata.fields().len(), None);
-        &values
-    };
-    let values = metadata.fields().value_set_all(values);
+        make_with_fields(draft, metadata, own)
+    }
+}
 
+type OwnValues<'v> = [Option<&'v dyn Value>; OWN_FIELDS];
+
+#[inline(never)]
+fn make_with_fields(
+    draft: &Draft<'_>,
+    metadata: &'static Metadata<'static>,
+    own: OwnValues<'_>,
+) -> (Span, Told) {
+    let mut values = Vec::with_capacity(metadata.fields().len());
+    values.extend(own);
+    values.extend(draft.fields.iter().map(|(_, value)| value.as_tracing()));
+    values.resize(metadata.fields().len(), None);
+    make_of(draft, metadata, &metadata.fields().value_set_all(&values))
+}
+
+fn make_of(
+    draft: &Draft<'_>,
+    metadata: &'static Metadata<'static>,
+    values: &ValueSet<'_>,
+) -> (Span, Told) {
+    let parent = &draft.parent;
+    let wants_parent = parent.span().span_context().is_valid();
+    if draft.lineage == Lineage::Root && !wants_parent && parent.baggage().is_empty() {
+        (Span::new_root(metadata, values), Told::Everything)
+    } else {
+        make_below(draft, metadata, values)
+    }
+}
+
+/// Where there is something that a bridge has to be told.
+#[inline(never)]
+fn make_below(
+    draft: &Draft<'_>,
+    metadata: &'static Metadata<'static>,
+    values: &ValueSet<'_>,
+) -> (Span, Told) {
+    let Draft { lineage, parent, .. } = draft;
     let mut told = Told::WhatIsAttached;
-    if lineage == Lineage::Root {
+    if *lineage == Lineage::Root {
         let wants_parent = parent.span().span_context().is_valid();
-        if !wants_parent && parent.baggage().is_empty() {
-            return (Span::new_root(metadata, &values), Told::Everything);
-        }
         if current_tracing_span().is_none() {
             // A root to `tracing` whichever way it is made, and no bridge has anybody else to ask.
             told = Told::Everything;
         } else if !wants_parent || can_be_told_the_parent() {
-            return (Span::new_root(metadata, &values), Told::Nothing);
+            return (Span::new_root(metadata, values), Told::Nothing);
         }
     }
     // Behind a `reload` layer a bridge can be told the parent in no other way.
     let _attached = parent.clone().attach();
-    (Span::new(metadata, &values), told)
+    (Span::new(metadata, values), told)
 }
 
 /// Whether a bridge listens that a root can be told the parent of: one that has answered, or that
@@ -241,48 +272,56 @@ impl Undecided {
                 } else {
                     inside.tracing.context()
                 };
-                let way = answered(own, passes_through, entering_made_it_current, inside);
-                if let Some(own) = inside.own.as_ref().filter(|_| !late.is_empty()) {
-                    own.span().set_attributes(late);
+                let is_made = own.span().span_context().is_valid()
+                    // A tracer that makes none hands the parent on.
+                    && !same_span(own.span().span_context(), passes_through.span().span_context());
+                if !is_made {
+                    return hidden(passes_through, inside);
                 }
-                way
+                own.span().set_attributes(late.into_iter().filter(|it| !is_taken(it)));
+                made(own, &passes_through, entering_made_it_current, inside);
+                Way::Layer
             }
             Self::NotFound(unmade) if entering_made_it_current => behind_reload(*unmade, inside),
-            Self::NotFound(unmade) => {
-                let Unmade { mut description, fields, parent, .. } = *unmade;
-                // `tracing` has them for its log lines; nobody carries them to this span.
-                description.attributes.extend(fields);
-                otel::make(description, parent, inside)
-            }
+            Self::NotFound(unmade) => by_the_api(*unmade, inside),
         }
     }
 }
 
-/// A bridge has answered: it has made the span, unless a per-layer filter hides that from it.
-fn answered(own: Context, passes_through: Context, is_current: bool, inside: &mut Inside) -> Way {
-    let is_made = own.span().span_context().is_valid()
-        // A tracer that makes none hands the parent on.
-        && !same_span(own.span().span_context(), passes_through.span().span_context());
-    if !is_made {
-        inside.attach = Attach::Other(passes_through);
-        // Hidden, unless the layer can make none at all.
-        return match Listener::here() {
-            Listener::LayerWithoutTracer => Way::WithoutTracer,
-            _ => Way::FilteredOut,
-        };
-    }
+/// A bridge has made the span.
+fn made(mut own: Context, passes_through: &Context, is_current: bool, inside: &mut Inside) {
     BRIDGE_HAS_ANSWERED.set(true);
-    let kept = keep_random_flag(&own, &passes_through);
     // It has to be attached where the bridge runs without context activation, and where something is
     // kept beside it.
-    let is_attached = is_current && kept.is_none();
-    inside.attach = if is_attached { Attach::Nothing } else { Attach::Own };
-    inside.own = Some(kept.unwrap_or(own));
-    Way::Layer
+    let mut is_attached = is_current;
+    if let Some(kept) = keep_random_flag(&own, passes_through) {
+        own = kept;
+        is_attached = false;
+    }
+    inside.take_own(own, if is_attached { Attach::Nothing } else { Attach::Own });
+}
+
+/// A per-layer filter hides the span from the bridge that has answered, unless that can make none at all.
+#[inline(never)]
+fn hidden(passes_through: Context, inside: &mut Inside) -> Way {
+    inside.attach = Attach::Other(passes_through);
+    match Listener::here() {
+        Listener::LayerWithoutTracer => Way::WithoutTracer,
+        _ => Way::FilteredOut,
+    }
+}
+
+#[inline(never)]
+fn by_the_api(unmade: Unmade, inside: &mut Inside) -> Way {
+    let Unmade { mut description, fields, parent, .. } = unmade;
+    // `tracing` has them for its log lines; nobody carries them to this span.
+    description.attributes.extend(fields);
+    otel::make(description, parent, inside)
 }
 
 /// A bridge behind a `reload` layer has made the span, with the right parent; it can be reached
 /// only through the context that it made current.
+#[inline(never)]
 fn behind_reload(unmade: Unmade, inside: &mut Inside) -> Way {
     let Unmade { description, parent, told, .. } = unmade;
     let own = Context::current();

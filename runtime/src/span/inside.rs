@@ -174,6 +174,10 @@ impl Inside {
 
     /// Drops all that it holds, and keeps it for the next span.
     pub(super) fn retire(mut self: Box<Self>) {
+        #[cfg(feature = "tracing")]
+        if !self.tracing.is_none() {
+            self.tracing = tracing::Span::none();
+        }
         if self.holds_something() {
             *self = Self::NONE;
         } else {
@@ -194,7 +198,7 @@ impl Inside {
     #[inline]
     fn holds_something(&self) -> bool {
         #[cfg(feature = "tracing")]
-        if !self.tracing.is_none() || self.undecided.is_some() {
+        if self.undecided.is_some() {
             return true;
         }
         #[cfg(feature = "metrics")]
@@ -207,11 +211,20 @@ impl Inside {
             || self.around.is_some()
     }
 
-    /// Of one that has no span and attaches nothing yet.
+    /// What has been made. Until then it has no span and attaches nothing.
     #[inline]
-    pub(super) fn attach_own(&mut self, own: Context) {
+    pub(super) fn take_own(&mut self, own: Context, attach: Attach) {
         forget_none(self.own.replace(own));
-        mem::forget(mem::replace(&mut self.attach, Attach::Own));
+        mem::forget(mem::replace(&mut self.attach, attach));
+    }
+
+    /// What has been made through `tracing`, as far as that shows before it is entered. Until then it has no
+    /// span.
+    #[cfg(feature = "tracing")]
+    #[inline]
+    pub(super) fn wait_until_entered(&mut self, span: tracing::Span, undecided: Undecided) {
+        mem::forget(mem::replace(&mut self.tracing, span));
+        forget_none(self.undecided.replace(undecided));
     }
 
     #[inline]

@@ -119,7 +119,7 @@ impl Draft<'_> {
             Maker::Tracing => bridge::start(self, &mut inside),
             _ => {
                 if !self.fields.is_empty() {
-                    self.description.attributes.extend(attributes_of(self.fields));
+                    self.describe_fields();
                 }
                 let way = otel::make(self.description, self.parent, &mut inside);
                 ways::note(way, inside.own.as_ref());
@@ -158,6 +158,12 @@ impl Draft<'_> {
             inside.tells_failure = Some(self.site.failure());
         }
         inside
+    }
+
+    /// Where `tracing` does not carry them.
+    #[inline(never)]
+    fn describe_fields(&mut self) {
+        self.description.attributes.extend(attributes_of(mem::take(&mut self.fields)));
     }
 
     /// A key that is set twice is exported twice: where a user's field has the name of one of ours, the

@@ -182,7 +182,7 @@ where
     if let Some(kept) = has_parent.then(|| keep_random_flag(&own, &parent)).flatten() {
         own = kept;
     }
-    inside.attach_own(own);
+    inside.take_own(own, Attach::Own);
     inside.ends_here = true;
     Way::Api
 }
