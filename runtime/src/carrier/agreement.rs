@@ -18,7 +18,7 @@ use crate::semconv::belongs_on;
 /// What several messages agree on.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Agreement<'m> {
-    facts: Option<Facts<'m>>,
+    facts: Rare<Facts<'m>>,
     /// Boxed, for a single message has none.
     differences: Rare<Box<Differences>>,
 }
@@ -51,15 +51,18 @@ impl Places {
 }
 
 impl<'m> Agreement<'m> {
-    /// Those of a single message, which nobody differs from.
+    /// Takes those of a single message, which nobody differs from.
     #[inline]
-    pub(crate) fn of_one(facts: Facts<'m>) -> Self {
-        Self { facts: (!facts.is_empty()).then_some(facts), differences: Rare::default() }
+    pub(crate) fn take_only(&mut self, facts: Facts<'m>) {
+        let Facts { known, others, destination_varies } = facts;
+        if !known.is_empty() || !others.is_empty() {
+            *self.facts = Some(Facts { known, others, destination_varies });
+        }
     }
 
     pub(crate) fn add(&mut self, facts: Cow<'_, Facts<'m>>) {
-        let Some(agreed) = &mut self.facts else {
-            self.facts = Some(facts.into_owned());
+        let Some(agreed) = &mut *self.facts else {
+            *self.facts = Some(facts.into_owned());
             return;
         };
         if agreed.is_empty() && facts.is_empty() {
@@ -115,8 +118,9 @@ impl<'m> Agreement<'m> {
         agreed.others.extend(new);
     }
 
-    pub(crate) fn into_owned(self) -> Agreement<'static> {
-        Agreement { facts: self.facts.map(Facts::into_owned), differences: self.differences }
+    pub(crate) fn into_owned(mut self) -> Agreement<'static> {
+        let facts = self.facts.take().map(Facts::into_owned);
+        Agreement { facts: facts.into(), differences: self.differences }
     }
 
     /// The destination as a span's name may show it, where all agree on one.

@@ -19,7 +19,7 @@ pub(crate) fn count(context: &SpanContext) -> Option<u32> {
     counted_in(context.trace_state())
 }
 
-#[inline(never)]
+#[cold]
 fn counted_in(state: &TraceState) -> Option<u32> {
     state.get(KEY)?.strip_prefix(PREFIX)?.parse().ok()
 }
@@ -33,7 +33,7 @@ pub(crate) fn continued(context: Context, count: Option<u32>) -> Context {
     }
 }
 
-#[inline(never)]
+#[cold]
 fn with_count(context: &Context, count: u32) -> Context {
     context.with_remote_span_context(counted(context.span().span_context(), count))
 }

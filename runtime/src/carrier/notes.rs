@@ -30,7 +30,7 @@ pub(crate) struct Notes {
 
 impl Notes {
     /// A note that can't be read is none.
-    #[inline(never)]
+    #[cold]
     pub(super) fn read<'h>(&mut self, header: impl Fn(Known) -> Option<&'h str>) {
         if let Some(sent) = header(Known::Sent) {
             let milliseconds = sent.trim().parse().ok().map(Duration::from_millis);

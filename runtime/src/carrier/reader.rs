@@ -278,7 +278,7 @@ impl<'m> HeaderReader<'m> {
         self.take_with_more(name, value);
     }
 
-    #[inline(never)]
+    #[cold]
     fn take_with_more(&mut self, name: Cow<'m, str>, value: HeaderValue<'m>) {
         let More { all, captured, found } = &mut **self.more.get_or_insert_default();
         if let Some(captured) = captured {
@@ -332,7 +332,7 @@ impl<'m> HeaderReader<'m> {
 }
 
 impl<'m> More<'m> {
-    #[inline(never)]
+    #[cold]
     fn wanted(wants_all: bool, capture: &'m [&'m str]) -> Box<Self> {
         Box::new(Self {
             all: wants_all.then(All::default),
@@ -341,12 +341,12 @@ impl<'m> More<'m> {
         })
     }
 
-    #[inline(never)]
+    #[cold]
     fn take_captured(&mut self) -> Option<Vec<KeyValue>> {
         self.captured.take().map(Captured::into_attributes)
     }
 
-    #[inline(never)]
+    #[cold]
     fn headers<'r>(
         &'r mut self,
         held: &'r [Option<Held<'m>>; Known::ALL.len()],

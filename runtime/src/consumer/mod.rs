@@ -343,7 +343,7 @@ impl Handler {
     }
 
     /// A span for a part of what a handler does with its message.
-    #[inline(never)]
+    #[cold]
     fn start_inside(&self, fields: &[(&'static str, FieldValue<'_>)]) -> ActiveSpan {
         let Operation { site, enabled, failure_event, name, .. } = &self.operation;
         Draft {
@@ -443,7 +443,7 @@ fn links(placement: &Placement, received: &Received<'_>, ambient: &SpanContext) 
     several_links(placement, received, ambient)
 }
 
-#[inline(never)]
+#[cold]
 fn several_links(
     placement: &Placement,
     received: &Received<'_>,
@@ -492,7 +492,7 @@ fn with_room(for_so_many: usize) -> Vec<KeyValue> {
     Vec::with_capacity(for_so_many)
 }
 
-#[inline(never)]
+#[cold]
 fn tell_after(
     attributes: &mut Vec<KeyValue>,
     operation_name: String,
@@ -536,7 +536,7 @@ fn parent(
     parent_with_baggage(placement, received, ambient)
 }
 
-#[inline(never)]
+#[cold]
 fn parent_with_baggage(
     placement: &Placement,
     received: &mut Received<'_>,

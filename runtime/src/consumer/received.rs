@@ -164,7 +164,7 @@ impl<'m> Received<'m> {
         self.contexts.add(&self.reading);
         #[cfg(feature = "metrics")]
         self.sent.extend(facts.time_sent());
-        self.facts = Agreement::of_one(facts);
+        self.facts.take_only(facts);
     }
 
     fn take(&mut self, message: &'m dyn Message, propagator: Propagator, wanted: &Wanted<'m>) {
@@ -344,12 +344,12 @@ impl<'m> Together<'m> {
         self.agree_on(reading.baggage());
     }
 
-    #[inline(never)]
+    #[cold]
     fn running(&self) -> Running {
         Running::batch(self.origins.ids())
     }
 
-    #[inline(never)]
+    #[cold]
     fn take_baggage(&mut self) -> Option<Baggage> {
         let baggage = mem::take(&mut self.baggage);
         (!baggage.is_empty()).then(|| baggage.into_iter().collect())

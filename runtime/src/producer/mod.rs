@@ -182,9 +182,9 @@ impl<'a> Producer<'a> {
         look.facts.overrule(said);
         let notes = self.notes(&ambient);
         let has_to_say = self.new_trace || self.retry;
-        let draft = self.draft(&mut look, M::IS_BATCH, ambient.clone());
-        let carried = look.carried;
-        let mut span = draft.start();
+        let mut span = self.draft(&mut look, M::IS_BATCH, ambient.clone()).start();
+        let carried = mem::take(&mut look.carried);
+        drop(look); // what it has seen is the message's
         let context = TraceContext::detached(&span.context());
         message.write(&mut Writing::new(carried, context, notes, has_to_say));
         span

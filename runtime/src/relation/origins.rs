@@ -97,16 +97,17 @@ impl<'m> Origins<'m> {
         self.unreadable += 1;
     }
 
+    #[cold]
     pub(crate) fn unreadable(&self) -> usize {
         self.unreadable
     }
 
-    #[inline(never)]
+    #[cold]
     pub(crate) fn has(&self, span: &SpanContext) -> bool {
         self.place_of(span).is_some()
     }
 
-    #[inline(never)]
+    #[cold]
     pub(crate) fn distinct(&mut self) -> usize {
         let number = |(trace, span): &(TraceId, SpanId)| {
             (u128::from_be_bytes(trace.to_bytes()), u64::from_be_bytes(span.to_bytes()))

@@ -234,9 +234,10 @@ impl Maker {
 /// ```
 #[must_use = "a span that is dropped at once says that its handler was cancelled"]
 pub struct ActiveSpan {
-    /// Always here, but while it is entered.
+    /// Always here, but while it is entered, and when it has ended.
     inside: Option<Box<Inside>>,
     panicked: bool,
+    /// Also where ending it unwinds.
     finished: bool,
 }
 
@@ -381,6 +382,14 @@ impl ActiveSpan {
     }
 }
 
+impl ActiveSpan {
+    #[cold]
+    fn end_unfinished(&mut self) {
+        let outcome = if self.panicked { Outcome::panicked() } else { Outcome::cancelled() };
+        self.end(outcome);
+    }
+}
+
 #[cfg(feature = "tracing")]
 impl ActiveSpan {
     /// Tells `tracing` of a failure.
@@ -396,11 +405,9 @@ impl ActiveSpan {
 
 impl Drop for ActiveSpan {
     fn drop(&mut self) {
-        if self.finished {
-            return;
+        if self.inside.is_some() {
+            self.end_unfinished();
         }
-        let outcome = if self.panicked { Outcome::panicked() } else { Outcome::cancelled() };
-        self.end(outcome);
     }
 }
 
