@@ -1,6 +1,5 @@
 //! What several messages agree on.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use opentelemetry::{Key, KeyValue};
@@ -60,14 +59,27 @@ impl<'m> Agreement<'m> {
         }
     }
 
-    pub(crate) fn add(&mut self, facts: Cow<'_, Facts<'m>>) {
-        let Some(agreed) = &mut *self.facts else {
-            *self.facts = Some(facts.into_owned());
-            return;
-        };
-        if agreed.is_empty() && facts.is_empty() {
-            return;
+    /// Of one more message.
+    #[inline]
+    pub(crate) fn add(&mut self, facts: &Facts<'m>) {
+        match &mut *self.facts {
+            None => *self.facts = Some(facts.clone()),
+            Some(agreed) if agreed.is_empty() && facts.is_empty() => {}
+            Some(_) => self.compare(facts),
         }
+    }
+
+    /// The same, where they are not needed any more.
+    pub(crate) fn add_owned(&mut self, facts: Facts<'m>) {
+        if self.facts.is_some() {
+            self.add(&facts);
+        } else {
+            *self.facts = Some(facts);
+        }
+    }
+
+    fn compare(&mut self, facts: &Facts<'m>) {
+        let Some(agreed) = &mut *self.facts else { return };
         if agreed.known == facts.known && agreed.others == facts.others {
             agreed.destination_varies |= facts.destination_varies;
             return;

@@ -250,6 +250,16 @@ impl<'m> Facts<'m> {
         self.others.extend_from_slice(headers);
     }
 
+    /// As new, with the room that there is.
+    #[inline]
+    pub(crate) fn clear(&mut self) {
+        if !self.is_empty() {
+            self.known.clear();
+            self.others.clear();
+        }
+        self.destination_varies = false;
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.known.len() + self.others.len()
     }

@@ -4,12 +4,15 @@ use std::borrow::Cow;
 use std::cell::Cell;
 
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
+use opentelemetry::trace::TraceState;
 use opentelemetry::{Context, global};
 
 use super::notes::{self, Notes};
 use super::reader::{Headers, Known, KnownHeaders};
 use super::{HeaderReader, Message, MessageMut, Reading, TraceContext};
-use crate::propagation::{self, BAGGAGE, TRACEPARENT, TRACESTATE, Trace, parse_baggage};
+use crate::propagation::{
+    self, BAGGAGE, TRACEPARENT, TRACESTATE, Trace, parse_baggage, traceparent,
+};
 
 /// Whose propagator reads: found out once for all messages of one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,10 +111,10 @@ fn read_notes(headers: KnownHeaders<'_, '_>, reading: &mut Reading) {
 fn read_by_us(headers: KnownHeaders<'_, '_>, reading: &mut Reading) {
     read_notes(headers, reading);
     if let Some(traceparent) = headers.bytes(Known::Traceparent) {
-        let tracestate = || headers.text(Known::Tracestate).map(Cow::Borrowed);
-        match Trace::parse(traceparent, tracestate) {
-            Some(trace) => reading.set_trace(trace),
-            None => reading.unreadable = true,
+        match (traceparent::parse(traceparent), headers.text(Known::Tracestate)) {
+            (Some(span), None) => reading.set_origin(span.with_state(TraceState::NONE)),
+            (Some(span), Some(list)) => reading.set_trace(Trace::of(span, list)),
+            (None, _) => reading.unreadable = true,
         }
     } else {
         reading.unreadable = headers.has(Known::Traceparent);

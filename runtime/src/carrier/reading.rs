@@ -50,6 +50,11 @@ impl Default for Reading {
 
 impl Reading {
     #[inline]
+    pub(super) fn set_origin(&mut self, origin: SpanContext) {
+        self.origin = origin;
+    }
+
+    #[inline(never)]
     pub(super) fn set_trace(&mut self, trace: Trace) {
         let (origin, state_in_full) = trace.into_parts();
         self.origin = origin;

@@ -1,6 +1,5 @@
 //! What a handler is given: one message or a batch, read in one pass.
 
-use std::borrow::Cow;
 #[cfg(feature = "metrics")]
 use std::time::{Duration, SystemTime};
 use std::{mem, slice};
@@ -62,8 +61,9 @@ impl<B: Batch + ?Sized> Receive<Many> for B {
     fn receive<'m>(&'m self, wanted: &Wanted<'m>, received: &mut Received<'m>) {
         *received.batch = Some(Box::new(Together::to_link(wanted.max_links)));
         let propagator = Propagator::current();
-        self.each(&mut |message| received.take(message, propagator, wanted));
         let mut facts = Facts::default();
+        self.each(&mut |message| received.take(message, propagator, wanted, &mut facts));
+        facts.clear();
         self.describe(&mut facts);
         received.facts.complete(facts);
     }
@@ -167,19 +167,26 @@ impl<'m> Received<'m> {
         self.facts.take_only(facts);
     }
 
-    fn take(&mut self, message: &'m dyn Message, propagator: Propagator, wanted: &Wanted<'m>) {
+    /// Takes one of several messages; what was told of the last one makes room in `facts`.
+    fn take(
+        &mut self,
+        message: &'m dyn Message,
+        propagator: Propagator,
+        wanted: &Wanted<'m>,
+        facts: &mut Facts<'m>,
+    ) {
         let mut reading = Reading::default();
         propagator.read(message, wanted.headers.unwrap_or_default(), &mut reading);
-        let mut facts = Facts::default();
-        message.describe(&mut facts);
-        reading.add_to(&mut facts);
+        facts.clear();
+        message.describe(facts);
+        reading.add_to(facts);
         self.contexts.add(&reading);
         #[cfg(feature = "metrics")]
         self.sent.extend(facts.time_sent());
         if let Some(together) = &mut *self.batch {
-            together.add(&reading, &facts);
+            together.add(&reading, facts);
         }
-        self.facts.add(Cow::Owned(facts));
+        self.facts.add(facts);
     }
 
     /// Attempts to handle these messages that failed.

@@ -1,6 +1,5 @@
 //! What a producer sends: one message or a batch, looked at in one pass and written in another.
 
-use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fmt;
 
@@ -102,7 +101,7 @@ impl<'m, 'k> Look<'m, 'k> {
             }
             self.messages_kept += 1;
         }
-        self.facts.add(Cow::Owned(facts));
+        self.facts.add_owned(facts);
         self.messages += 1;
         self.carried.push((context, stays));
     }

@@ -167,14 +167,18 @@ pub(crate) struct Trace {
 impl Trace {
     /// `None` where they name no span. A `tracestate` without a valid `traceparent` is not looked at
     /// (Trace Context, "Tracestate Header").
-    #[inline]
-    pub(crate) fn parse<'h>(
+    fn parse<'h>(
         traceparent: &[u8],
         tracestate: impl FnOnce() -> Option<Cow<'h, str>>,
     ) -> Option<Self> {
         let span = traceparent::parse(traceparent)?;
         let state = tracestate().map(|list| tracestate::parse(&list)).unwrap_or_default();
         Some(Self { span, state })
+    }
+
+    /// With a `tracestate` beside it.
+    pub(crate) fn of(span: Traceparent, tracestate: &str) -> Self {
+        Self { span, state: tracestate::parse(tracestate) }
     }
 
     /// Its span; and the whole `tracestate`, if some of its members are valid and refused by

@@ -28,7 +28,9 @@ impl Traceparent {
 
 /// Reads a header; `None` where it is to be ignored, and a new trace to begin.
 pub(crate) fn parse(header: &[u8]) -> Option<Traceparent> {
-    let (known, rest) = trim_whitespace(header).split_first_chunk::<LENGTH>()?;
+    // Most are of that length, and have no room for whitespace.
+    let header = if header.len() == LENGTH { header } else { trim_whitespace(header) };
+    let (known, rest) = header.split_first_chunk::<LENGTH>()?;
     // A later version may go on after a dash, this one may not: section "Versioning of traceparent".
     let may_end_so = match [known[0], known[1]] {
         [b'0', b'0'] => rest.is_empty(),
@@ -84,6 +86,7 @@ fn push_hex(to: &mut String, bytes: &[u8]) {
     }
 }
 
+#[inline(never)]
 fn trim_whitespace(mut bytes: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = bytes {
         bytes = rest;
@@ -108,14 +111,16 @@ fn digit(letter: u8) -> Option<u8> {
 // Without a branch for any of them: so a compiler makes it sixteen at once. And called, so that it does.
 #[inline(never)]
 fn bytes(digits: &[u8; 48]) -> Option<[u8; 24]> {
+    const FIGURES: u8 = 10; // `0` to `9`
+    const LETTERS: u8 = 6; // `a` to `f`
     let mut values = [0; 48];
     let mut wrong = 0;
     for (digit, value) in digits.iter().zip(&mut values) {
         let is_letter: u8 = if *digit > b'`' { 0xff } else { 0 };
         let from_first = digit.wrapping_sub(b'0').wrapping_sub(is_letter & (b'a' - b'0'));
-        // Ten digits, and six letters.
-        wrong |= from_first.wrapping_add(is_letter & 4).saturating_sub(9);
-        *value = from_first.wrapping_add(is_letter & 10);
+        wrong |=
+            from_first.wrapping_add(is_letter & (FIGURES - LETTERS)).saturating_sub(FIGURES - 1);
+        *value = from_first.wrapping_add(is_letter & FIGURES);
     }
     let mut bytes = [0; 24];
     for (byte, values) in bytes.iter_mut().zip(values.chunks_exact(2)) {

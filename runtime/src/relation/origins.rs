@@ -1,6 +1,5 @@
 //! Who sent the messages of one call: each distinct origin once.
 
-use std::borrow::Cow;
 use std::iter;
 
 use opentelemetry::trace::{SpanContext, SpanId, TraceId};
@@ -133,13 +132,13 @@ impl<'m> Origin<'m> {
     /// Takes what the last message tells about itself.
     pub(crate) fn tell(&mut self, facts: &Facts<'m>) {
         if let Some(agreement) = &mut self.facts {
-            agreement.add(Cow::Borrowed(facts));
+            agreement.add(facts);
         } else if !facts.is_empty() {
             let mut agreement = Agreement::default();
             if self.messages > 1 {
-                agreement.add(Cow::Owned(Facts::default()));
+                agreement.add_owned(Facts::default());
             }
-            agreement.add(Cow::Borrowed(facts));
+            agreement.add(facts);
             self.facts = Some(Box::new(agreement));
         }
     }
