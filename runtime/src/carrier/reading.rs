@@ -124,9 +124,19 @@ impl Reading {
     }
 
     pub(crate) fn take_context(&mut self) -> Context {
-        if let Some(context) = self.context.take() {
-            return context;
+        match self.context.take() {
+            Some(context) => context,
+            None if self.beside.is_some() => self.take_context_and_beside(),
+            None if self.origin.is_valid() => {
+                let span = mem::replace(&mut self.origin, SpanContext::NONE);
+                Context::new().with_remote_span_context(span)
+            }
+            None => Context::new(),
         }
+    }
+
+    #[inline(never)]
+    fn take_context_and_beside(&mut self) -> Context {
         let Beside { state_in_full, baggage, .. } =
             self.beside.take().map(|beside| *beside).unwrap_or_default();
         let mut context = Context::new();
