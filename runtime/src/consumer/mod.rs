@@ -436,11 +436,14 @@ impl Handler {
 
 /// The span's links, in the order of the table: origins, then the ambient span.
 fn links(placement: &Placement, received: &Received<'_>, ambient: &SpanContext) -> Vec<Link> {
-    if let Some(origin) = received.only_origin().filter(|_| placement.links_but_an_origin()) {
+    match (placement.links(), received.only_origin()) {
+        (0, _) => Vec::new(),
         // With nobody to differ from, a link needs no facts of its own.
-        return vec![Link::with_context(origin.clone())];
+        (1, Some(origin)) if placement.origins_linked == 1 => {
+            vec![Link::with_context(origin.clone())]
+        }
+        _ => several_links(placement, received, ambient),
     }
-    several_links(placement, received, ambient)
 }
 
 #[cold]
@@ -450,8 +453,7 @@ fn several_links(
     ambient: &SpanContext,
 ) -> Vec<Link> {
     let Placement { origins_linked, attempts_linked, ambient_linked, .. } = *placement;
-    let mut links =
-        Vec::with_capacity(origins_linked + attempts_linked + usize::from(ambient_linked));
+    let mut links = Vec::with_capacity(placement.links());
     received.add_links_to_origins(&mut links, operation::PROCESS, origins_linked);
     for attempt in received.attempts().iter().take(attempts_linked) {
         links.push(link_with_role(attempt, link_role::ATTEMPT));

@@ -209,10 +209,10 @@ pub(crate) struct Placement {
 }
 
 impl Placement {
-    /// Whether there is one link, to an origin.
+    /// How many links there are in all.
     #[inline]
-    pub(crate) fn links_but_an_origin(&self) -> bool {
-        self.origins_linked == 1 && self.attempts_linked == 0 && !self.ambient_linked
+    pub(crate) fn links(&self) -> usize {
+        self.origins_linked + self.attempts_linked + usize::from(self.ambient_linked)
     }
 }
 
