@@ -52,8 +52,7 @@ impl Operation {
 
     #[inline(never)]
     fn names_by(&self, default: &'static str, destination: Option<&str>) -> Names {
-        let without_name = if destination.is_some() { default } else { self.site.function() };
-        let operation = self.verb.as_ref().map_or(Cow::Borrowed(without_name), Cow::clone);
+        let operation = self.verb(default, destination.is_some());
         let span = match (&*self.name, destination) {
             (Some(name), _) => name.clone(),
             (None, Some(destination)) => {
@@ -62,6 +61,12 @@ impl Operation {
             (None, None) => operation.clone(),
         };
         Names { span, operation }
+    }
+
+    /// The operation's own name.
+    pub(crate) fn verb(&self, default: &'static str, has_destination: bool) -> Cow<'static, str> {
+        let without_verb = if has_destination { default } else { self.site.function() };
+        self.verb.as_ref().map_or(Cow::Borrowed(without_verb), Cow::clone)
     }
 }
 

@@ -25,7 +25,7 @@ use crate::outcome::IntoOutcome;
 use crate::relation::{Baggage, MAX_LINKS, Parent, Placement, Relation, Situation};
 use crate::semconv::{key, link_role, operation};
 use crate::span::{
-    ActiveSpan, Description, Draft, FieldValue, Lineage, Maker, Plain, Running, Site,
+    ActiveSpan, Description, Draft, FieldValue, Lineage, Maker, NoSpan, Plain, Running, Site,
     anything_runs_here, current_context,
 };
 
@@ -390,35 +390,32 @@ impl Handler {
         received.facts.overrule(mem::take(&mut operation.said));
         received.contexts.note(&placement, operation.site, &received.facts);
 
-        let maker = Maker::of(operation.site, operation.enabled);
-        let is_named = maker.is_somebody() || cfg!(feature = "metrics");
-        let destination = received.facts.destination_for_a_name();
-        let names = is_named.then(|| operation.names(operation::PROCESS, destination));
         #[cfg(feature = "metrics")]
-        let measured = names.as_ref().map(|names| {
-            let facts = &received.facts;
-            let measured = Measured::new(
-                operation::PROCESS,
-                names.operation.clone(),
-                facts,
-                received.messages(),
-            );
-            Box::new(measured.handling(&placement, received.waited(), facts))
-        });
-        let description = match names.filter(|_| maker.is_somebody()) {
-            Some(names) => Description {
+        let measured = measured(operation, &placement, received);
+        let maker = Maker::of(operation.site, operation.enabled);
+        if let Maker::Nobody(way) = maker {
+            return NoSpan {
+                way,
+                site: operation.site,
+                failure_event: operation.failure_event,
+                running: received.running(),
+                parent: parent(&placement, received, &ambient_context).unwrap_or_default(),
+                #[cfg(feature = "metrics")]
+                measured: Some(measured),
+            }
+            .start();
+        }
+        let names = operation.names(operation::PROCESS, received.facts.destination_for_a_name());
+        Draft {
+            site: operation.site,
+            maker,
+            failure_event: operation.failure_event,
+            description: Description {
                 name: names.span,
                 kind: SpanKind::Consumer,
                 links: links(&placement, received, ambient),
                 attributes: attributes(names.operation, operation.site, &placement, received),
             },
-            None => Description::none(),
-        };
-        Draft {
-            site: operation.site,
-            maker,
-            failure_event: operation.failure_event,
-            description,
             lineage: match placement.parent {
                 Parent::Ambient => Lineage::Contextual,
                 Parent::None | Parent::Origin => Lineage::Root,
@@ -428,10 +425,22 @@ impl Handler {
             // It takes the sender away, whom all others name.
             parent: parent(&placement, received, &ambient_context).unwrap_or_default(),
             #[cfg(feature = "metrics")]
-            measured,
+            measured: Some(measured),
         }
         .start()
     }
+}
+
+#[cfg(feature = "metrics")]
+fn measured(
+    operation: &Operation,
+    placement: &Placement,
+    received: &Received<'_>,
+) -> Box<Measured> {
+    let facts = &received.facts;
+    let verb = operation.verb(operation::PROCESS, facts.destination_for_a_name().is_some());
+    let measured = Measured::new(operation::PROCESS, verb, facts, received.messages());
+    Box::new(measured.handling(placement, received.waited(), facts))
 }
 
 /// The span's links, in the order of the table: origins, then the ambient span.

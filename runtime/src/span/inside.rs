@@ -14,7 +14,7 @@ use super::current::current_span_context;
 use super::current::{Attached, a_subscriber_was_set};
 #[cfg(feature = "tracing")]
 use super::ways;
-use super::{ActiveSpan, FieldValue, Running, Value};
+use super::{ActiveSpan, FieldValue, Running, Site, Value};
 #[cfg(feature = "metrics")]
 use crate::metrics::Measured;
 
@@ -172,6 +172,22 @@ impl Inside {
         spare.unwrap_or_else(|| Box::new(Self::NONE))
     }
 
+    /// Of a span for this site, whose work is started by `running`.
+    #[cfg_attr(
+        not(feature = "tracing"),
+        expect(unused_variables, reason = "an event of `tracing` tells a failure")
+    )]
+    #[inline]
+    pub(super) fn of(site: Site, failure_event: bool, running: Running) -> Box<Self> {
+        let mut inside = Self::new();
+        mem::forget(mem::replace(&mut inside.started_by, running));
+        #[cfg(feature = "tracing")]
+        if failure_event {
+            inside.tells_failure = Some(site.failure());
+        }
+        inside
+    }
+
     /// Drops all that it holds, and keeps it for the next span.
     pub(super) fn retire(mut self: Box<Self>) {
         #[cfg(feature = "tracing")]
@@ -209,6 +225,12 @@ impl Inside {
             || matches!(self.attach, Attach::Other(_))
             || !matches!(self.started_by, Running::Unchanged | Running::Message(_))
             || self.around.is_some()
+    }
+
+    /// What passes through where no span is made. Until then it attaches nothing.
+    #[inline]
+    pub(super) fn attach_instead(&mut self, context: Context) {
+        mem::forget(mem::replace(&mut self.attach, Attach::Other(context)));
     }
 
     /// What has been made. Until then it has no span and attaches nothing.

@@ -45,10 +45,8 @@ use crate::outcome::Outcome;
 
 /// A span that is decided on and not yet made.
 pub(crate) struct Draft<'a> {
-    #[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "read by the bridge alone"))]
     pub(crate) site: Site,
     pub(crate) maker: Maker,
-    #[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "an event of `tracing`"))]
     pub(crate) failure_event: bool,
     pub(crate) description: Description,
     /// The parent, if its span is valid, and the baggage; also what passes through to the work
@@ -73,16 +71,6 @@ pub(crate) struct Description {
 }
 
 impl Description {
-    /// For where nobody makes the span.
-    pub(crate) fn none() -> Self {
-        Self {
-            name: Cow::Borrowed(""),
-            kind: SpanKind::Internal,
-            links: Vec::new(),
-            attributes: Vec::new(),
-        }
-    }
-
     #[inline]
     fn into_builder(self) -> SpanBuilder {
         SpanBuilder {
@@ -108,9 +96,13 @@ impl Draft<'_> {
     /// Makes the span, if there is somebody to make it.
     pub(crate) fn start(mut self) -> ActiveSpan {
         if let Maker::Nobody(way) = self.maker {
-            return self.pass_through(way);
+            return self.into_no_span(way).start();
         }
-        let mut inside = self.inside();
+        let mut inside = Inside::of(self.site, self.failure_event, mem::take(&mut self.running));
+        #[cfg(feature = "metrics")]
+        {
+            inside.measured = self.measured.take();
+        }
         if !self.fields.is_empty() {
             self.give_way_to_fields();
         }
@@ -128,36 +120,17 @@ impl Draft<'_> {
         ActiveSpan::of(inside)
     }
 
-    /// Nobody makes the span.
     #[inline(never)]
-    fn pass_through(mut self, way: Way) -> ActiveSpan {
-        ways::note(way, None);
-        if way == Way::Suppressed {
-            return ActiveSpan::passing_through(None);
+    fn into_no_span(self, way: Way) -> NoSpan {
+        NoSpan {
+            way,
+            site: self.site,
+            failure_event: self.failure_event,
+            parent: self.parent,
+            running: self.running,
+            #[cfg(feature = "metrics")]
+            measured: self.measured,
         }
-        let mut inside = self.inside();
-        #[cfg(feature = "tracing")]
-        if way == Way::SwitchedOff {
-            inside.tells_failure = None;
-        }
-        inside.attach = Attach::Other(self.parent);
-        ActiveSpan::of(inside)
-    }
-
-    #[inline]
-    fn inside(&mut self) -> Box<Inside> {
-        let mut inside = Inside::new();
-        inside.started_by = mem::take(&mut self.running);
-        #[cfg(feature = "metrics")]
-        {
-            inside.measured = self.measured.take();
-        }
-        // Also where the span is filtered out: a failure has a level of its own.
-        #[cfg(feature = "tracing")]
-        if self.failure_event {
-            inside.tells_failure = Some(self.site.failure());
-        }
-        inside
     }
 
     /// Where `tracing` does not carry them.
@@ -173,6 +146,36 @@ impl Draft<'_> {
         let is_ours =
             |ours: &KeyValue| self.fields.iter().all(|(name, _)| *name != ours.key.as_str());
         self.description.attributes.retain(is_ours);
+    }
+}
+
+/// What there is to be done where nobody makes a span, which need not be described then.
+pub(crate) struct NoSpan {
+    pub(crate) way: Way,
+    pub(crate) site: Site,
+    pub(crate) failure_event: bool,
+    /// Passes through to the work inside.
+    pub(crate) parent: Context,
+    pub(crate) running: Running,
+    #[cfg(feature = "metrics")]
+    pub(crate) measured: Option<Box<Measured>>,
+}
+
+impl NoSpan {
+    pub(crate) fn start(self) -> ActiveSpan {
+        ways::note(self.way, None);
+        if self.way == Way::Suppressed {
+            return ActiveSpan::passing_through(None);
+        }
+        // Also where the span is filtered out: a failure has a level of its own.
+        let failure_event = self.failure_event && self.way != Way::SwitchedOff;
+        let mut inside = Inside::of(self.site, failure_event, self.running);
+        #[cfg(feature = "metrics")]
+        {
+            inside.measured = self.measured;
+        }
+        inside.attach_instead(self.parent);
+        ActiveSpan::of(inside)
     }
 }
 
@@ -211,10 +214,6 @@ impl Maker {
         return bridge::maker(site);
         #[cfg(not(feature = "tracing"))]
         otel::maker()
-    }
-
-    pub(crate) fn is_somebody(self) -> bool {
-        !matches!(self, Self::Nobody(_))
     }
 }
 
