@@ -194,11 +194,11 @@ impl Inside {
         if !self.tracing.is_none() {
             self.tracing = tracing::Span::none();
         }
+        self.attach = Attach::Nothing;
         if self.holds_something() {
             *self = Self::NONE;
         } else {
             // What is nothing already need not be written anew.
-            self.attach = Attach::Nothing;
             self.attached = None;
             self.ends_here = false;
             self.started_by = Running::Unchanged;
@@ -222,7 +222,6 @@ impl Inside {
             return true;
         }
         self.own.is_some()
-            || matches!(self.attach, Attach::Other(_))
             || !matches!(self.started_by, Running::Unchanged | Running::Message(_))
             || self.around.is_some()
     }
