@@ -51,3 +51,24 @@ impl<T> Drop for Rare<T> {
 fn drop_it<T>(it: Option<T>) {
     drop(it);
 }
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use super::Rare;
+
+    #[test]
+    fn what_is_there_is_dropped_once_and_can_be_taken() {
+        let counted = Rc::new(());
+        let mut rare = Rare::from(Some(Rc::clone(&counted)));
+        let other = rare.clone();
+        assert_eq!(Rc::strong_count(&counted), 3);
+        drop(other);
+        assert_eq!(Rc::strong_count(&counted), 2);
+        let taken = rare.take();
+        drop(rare);
+        assert!(taken.is_some_and(|it| Rc::ptr_eq(&it, &counted)));
+        assert_eq!(Rc::strong_count(&counted), 1);
+    }
+}

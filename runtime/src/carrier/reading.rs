@@ -103,6 +103,7 @@ impl Reading {
         }
     }
 
+    #[inline(never)]
     pub(crate) fn baggage(&self) -> Option<&Baggage> {
         match &*self.context {
             None => self.beside.as_ref()?.baggage.as_ref(),
@@ -110,10 +111,9 @@ impl Reading {
         }
     }
 
-    /// Without a closer look.
     #[inline]
-    pub(crate) fn may_have_baggage(&self) -> bool {
-        self.context.is_some() || self.beside.is_some()
+    pub(crate) fn has_baggage(&self) -> bool {
+        (self.context.is_some() || self.beside.is_some()) && self.baggage().is_some()
     }
 
     pub(crate) fn take_baggage(&mut self) -> Option<Baggage> {

@@ -309,10 +309,13 @@ impl<'m> Received<'m> {
         self.reading.take_context()
     }
 
-    /// Whether there may be any baggage to take.
+    /// Whether there is any baggage to take.
     #[inline]
     pub(crate) fn has_baggage(&self) -> bool {
-        self.batch.is_some() || self.reading.may_have_baggage()
+        match &*self.batch {
+            None => self.reading.has_baggage(),
+            Some(together) => !together.baggage.is_empty(),
+        }
     }
 
     /// The message's baggage; of a batch, what all messages agree on.
