@@ -455,7 +455,7 @@ fn links(placement: &Placement, received: &Received<'_>, ambient: &SpanContext) 
     }
 }
 
-#[cold]
+#[inline(never)]
 fn several_links(
     placement: &Placement,
     received: &Received<'_>,
@@ -493,7 +493,7 @@ fn attributes(
         Cow::Owned(name) => tell_after(&mut attributes, name, [kind, function, relation]),
     }
     if more > 0 || placement.reason.is_some() {
-        add_what_few_have(&mut attributes, placement, received);
+        add_the_rest(&mut attributes, placement, received);
     }
     attributes
 }
@@ -514,11 +514,7 @@ fn tell_after(
 }
 
 #[inline(never)]
-fn add_what_few_have(
-    attributes: &mut Vec<KeyValue>,
-    placement: &Placement,
-    received: &Received<'_>,
-) {
+fn add_the_rest(attributes: &mut Vec<KeyValue>, placement: &Placement, received: &Received<'_>) {
     if let Some(reason) = placement.reason {
         tell(attributes, [(key::RELATION_REASON, reason.as_str())]);
     }
@@ -547,7 +543,7 @@ fn parent(
     parent_with_baggage(placement, received, ambient)
 }
 
-#[cold]
+#[inline(never)]
 fn parent_with_baggage(
     placement: &Placement,
     received: &mut Received<'_>,

@@ -172,8 +172,10 @@ impl Trace {
         tracestate: impl FnOnce() -> Option<Cow<'h, str>>,
     ) -> Option<Self> {
         let span = traceparent::parse(traceparent)?;
-        let state = tracestate().map(|list| tracestate::parse(&list)).unwrap_or_default();
-        Some(Self { span, state })
+        Some(match tracestate() {
+            Some(list) => Self::of(span, &list),
+            None => Self { span, state: tracestate::Parsed::default() },
+        })
     }
 
     /// With a `tracestate` beside it.

@@ -213,17 +213,34 @@ impl Inside {
     /// Whether there is something to be dropped.
     #[inline]
     fn holds_something(&self) -> bool {
+        // Each is named: what comes to be held later is not to be forgotten here.
+        let Self {
+            #[cfg(feature = "tracing")]
+                tracing: _, // dropped by then
+            own,
+            attach: _, // as well
+            attached: _,
+            ends_here: _,
+            started_by,
+            #[cfg(feature = "tracing")]
+            undecided,
+            #[cfg(feature = "tracing")]
+                tells_failure: _,
+            #[cfg(feature = "metrics")]
+            measured,
+            around,
+        } = self;
         #[cfg(feature = "tracing")]
-        if self.undecided.is_some() {
+        if undecided.is_some() {
             return true;
         }
         #[cfg(feature = "metrics")]
-        if self.measured.is_some() {
+        if measured.is_some() {
             return true;
         }
-        self.own.is_some()
-            || !matches!(self.started_by, Running::Unchanged | Running::Message(_))
-            || self.around.is_some()
+        own.is_some()
+            || !matches!(started_by, Running::Unchanged | Running::Message(_))
+            || around.is_some()
     }
 
     /// What passes through where no span is made. Until then it attaches nothing.
