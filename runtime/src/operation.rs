@@ -7,7 +7,7 @@ use opentelemetry::trace::{Link, SpanContext};
 
 use crate::carrier::{Agreement, Said};
 use crate::rare::Rare;
-use crate::relation::{Origin, Origins};
+use crate::relation::Origins;
 use crate::semconv::{self, key};
 use crate::span::Site;
 
@@ -84,26 +84,22 @@ pub(crate) fn function(site: Site) -> Option<KeyValue> {
 }
 
 /// A link to each of the origins, up to so many: with what their messages tell where `all` differ.
-pub(crate) fn links_to<'o>(
-    origins: &'o Origins<'_>,
-    all: &'o Agreement<'_>,
-    operation_type: &'o str,
+pub(crate) fn take_links_to(
+    origins: &mut Origins<'_>,
+    all: &Agreement<'_>,
+    operation_type: &str,
     at_most: usize,
-) -> impl ExactSizeIterator<Item = Link> + use<'o> {
-    let attributes = move |origin: &Origin<'_>| {
-        let differing =
-            origin.facts().map(|facts| facts.attributes_where_differing(all, operation_type));
-        let mut attributes = differing.unwrap_or_default();
-        if origin.messages > 1 {
-            attributes.push(count(key::LINK_MESSAGE_COUNT, origin.messages));
+) -> Vec<Link> {
+    let (mut links, origins) = origins.take_links(at_most);
+    for (link, origin) in links.iter_mut().zip(origins) {
+        if let Some(facts) = origin.facts() {
+            link.attributes = facts.attributes_where_differing(all, operation_type);
         }
-        attributes
-    };
-    let link = move |origin: &'o Origin<'_>| {
-        let attributes = attributes(origin);
-        Link::new(origin.context.clone(), attributes, 0)
-    };
-    origins.iter().take(at_most).map(link)
+        if origin.messages > 1 {
+            link.attributes.push(count(key::LINK_MESSAGE_COUNT, origin.messages));
+        }
+    }
+    links
 }
 
 /// A link that says what it is to the span.

@@ -117,21 +117,26 @@ pub enum Repeats {
 /// ```
 #[derive(Debug)]
 pub struct HeaderReader<'m> {
-    /// What is there once, and what the message holds as bytes, each at the place of its name: there is
-    /// nothing to allocate or to drop.
-    held: [Option<Held<'m>>; Known::ALL.len()],
+    held: Held<'m>,
     context: Option<&'m TraceContext>,
     repeats: Repeats,
     /// What few messages have and few handlers want.
     more: Rare<Box<More<'m>>>,
 }
 
-#[derive(Debug, Clone, Copy)]
+/// What is there once, and what the message holds as bytes, each at the place of its name: there is
+/// nothing to allocate or to drop.
+#[derive(Debug, Default)]
 struct Held<'m> {
-    bytes: &'m [u8],
-    /// By its very name, not by another casing of it.
-    is_exact: bool,
+    bytes: [Option<&'m [u8]>; Known::ALL.len()],
+    which: AnyKnown,
+    /// Those that go by their very name, not by another casing of it.
+    exact: AnyKnown,
 }
+
+/// Some of the known headers: a bit for each, so that to look for several is to look once.
+#[derive(Debug, Clone, Copy, Default)]
+struct AnyKnown(u8);
 
 #[derive(Debug, Default)]
 struct More<'m> {
@@ -198,10 +203,6 @@ impl Known {
         }
     }
 
-    const fn is_a_note(self) -> bool {
-        matches!(self, Self::Break | Self::Attempt | Self::Sent)
-    }
-
     /// Which one it is, in whatever casing, and whether in the very casing.
     #[inline]
     pub(super) fn of(name: &str) -> Option<(Self, bool)> {
@@ -238,7 +239,7 @@ impl<'m> HeaderReader<'m> {
         let wants_all = propagator == Propagator::Applications;
         let wants_more = wants_all || !capture.is_empty();
         Self {
-            held: [None; Known::ALL.len()],
+            held: Held::default(),
             context: None,
             repeats: Repeats::default(),
             more: wants_more.then(|| More::wanted(wants_all, capture)).into(),
@@ -249,14 +250,20 @@ impl<'m> HeaderReader<'m> {
     #[inline]
     pub fn header(&mut self, name: &'m str, value: impl Into<HeaderValue<'m>>) {
         if self.may_want(name) {
-            self.take(Cow::Borrowed(name), value.into());
+            let value = value.into();
+            if !self.hold(name, &value) {
+                self.take_with_more(Cow::Borrowed(name), value);
+            }
         }
     }
 
     /// Takes one header whose name the message does not hold as text, but makes.
     pub fn header_named(&mut self, name: String, value: impl Into<HeaderValue<'m>>) {
         if self.may_want(&name) {
-            self.take(Cow::Owned(name), value.into());
+            let value = value.into();
+            if !self.hold(&name, &value) {
+                self.take_with_more(Cow::Owned(name), value);
+            }
         }
     }
 
@@ -266,16 +273,13 @@ impl<'m> HeaderReader<'m> {
         self.more.is_some() || Known::of_length(name.len()).is_some()
     }
 
-    fn take(&mut self, name: Cow<'m, str>, value: HeaderValue<'m>) {
-        if self.more.is_none() {
-            let Some((known, is_exact)) = Known::of(&name) else { return };
-            let place = &mut self.held[known as usize];
-            if let (None, HeaderValue(Cow::Borrowed(bytes))) = (&place, &value) {
-                *place = Some(Held { bytes, is_exact });
-                return;
-            }
+    /// Whether that is all there was to do.
+    #[inline]
+    fn hold(&mut self, name: &str, value: &HeaderValue<'m>) -> bool {
+        match value {
+            HeaderValue(Cow::Borrowed(bytes)) => self.more.is_none() && self.held.take(name, bytes),
+            HeaderValue(Cow::Owned(_)) => false,
         }
-        self.take_with_more(name, value);
     }
 
     #[cold]
@@ -287,8 +291,9 @@ impl<'m> HeaderReader<'m> {
         if let Some(all) = all {
             all.push(name, value);
         } else if let Some((known, is_exact)) = Known::of(&name) {
-            let found = found.get_or_insert_with(|| AnyFound::of(self.held));
+            let found = found.get_or_insert_with(|| AnyFound::of(&self.held));
             found.add(known, Found { is_exact, value: Some(value) });
+            self.held.which.add(known);
         }
     }
 
@@ -331,6 +336,63 @@ impl<'m> HeaderReader<'m> {
     }
 }
 
+impl<'m> Held<'m> {
+    /// Takes a header, if it is one of ours: unless there is one of that name already.
+    fn take(&mut self, name: &str, bytes: &'m [u8]) -> bool {
+        // What most messages have, and no other.
+        if name == TRACEPARENT {
+            self.take_known(Known::Traceparent, true, bytes)
+        } else {
+            self.take_any(name, bytes)
+        }
+    }
+
+    #[inline(never)]
+    fn take_any(&mut self, name: &str, bytes: &'m [u8]) -> bool {
+        let Some((known, is_exact)) = Known::of(name) else { return true };
+        self.take_known(known, is_exact, bytes)
+    }
+
+    #[inline]
+    fn take_known(&mut self, known: Known, is_exact: bool, bytes: &'m [u8]) -> bool {
+        if self.which.has(known) {
+            return false;
+        }
+        self.which.add(known);
+        if is_exact {
+            self.exact.add(known);
+        }
+        self.bytes[known as usize] = Some(bytes);
+        true
+    }
+
+    fn found(&self, known: Known) -> Option<Found<'m>> {
+        let bytes = self.bytes[known as usize]?;
+        Some(Found { is_exact: self.exact.has(known), value: Some(bytes.into()) })
+    }
+}
+
+impl AnyKnown {
+    /// Those of our own.
+    const NOTES: Self =
+        Self(1 << Known::Break as u8 | 1 << Known::Attempt as u8 | 1 << Known::Sent as u8);
+
+    #[inline]
+    fn add(&mut self, known: Known) {
+        self.0 |= 1 << known as u8;
+    }
+
+    #[inline]
+    fn has(self, known: Known) -> bool {
+        self.has_any(Self(1 << known as u8))
+    }
+
+    #[inline]
+    fn has_any(self, others: Self) -> bool {
+        self.0 & others.0 != 0
+    }
+}
+
 impl<'m> More<'m> {
     #[cold]
     fn wanted(wants_all: bool, capture: &'m [&'m str]) -> Box<Self> {
@@ -347,11 +409,7 @@ impl<'m> More<'m> {
     }
 
     #[cold]
-    fn headers<'r>(
-        &'r mut self,
-        held: &'r [Option<Held<'m>>; Known::ALL.len()],
-        repeats: Repeats,
-    ) -> Headers<'r, 'm> {
+    fn headers<'r>(&'r mut self, held: &'r Held<'m>, repeats: Repeats) -> Headers<'r, 'm> {
         if let Some(All { headers, may_have_notes }) = self.all.take() {
             let headers = AllHeaders::new(headers, repeats);
             return Headers::All { headers, may_have_notes };
@@ -365,7 +423,8 @@ impl<'m> More<'m> {
 
 impl<'m> All<'m> {
     fn push(&mut self, name: Cow<'m, str>, value: HeaderValue<'m>) {
-        self.may_have_notes |= Known::of_length(name.len()).is_some_and(Known::is_a_note);
+        self.may_have_notes |=
+            Known::of_length(name.len()).is_some_and(|known| AnyKnown::NOTES.has(known));
         self.headers.push((name, Some(value)));
     }
 }
@@ -373,7 +432,7 @@ impl<'m> All<'m> {
 /// The headers of Trace Context and Baggage, and our own.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct KnownHeaders<'r, 'm> {
-    held: &'r [Option<Held<'m>>; Known::ALL.len()],
+    held: &'r Held<'m>,
     found: Option<&'r AnyFound<'m>>,
 }
 
@@ -382,7 +441,7 @@ impl<'r> KnownHeaders<'r, '_> {
     #[inline]
     pub(super) fn bytes(self, known: Known) -> Option<&'r [u8]> {
         match self.found {
-            None => self.held[known as usize].map(|held| held.bytes),
+            None => self.held.bytes[known as usize],
             Some(found) => found.bytes(known),
         }
     }
@@ -395,28 +454,19 @@ impl<'r> KnownHeaders<'r, '_> {
     /// Whether the header is there at all, readable or not.
     #[inline]
     pub(super) fn has(self, known: Known) -> bool {
-        match self.found {
-            None => self.held[known as usize].is_some(),
-            Some(found) => found.first[known as usize].is_some(),
-        }
+        self.held.which.has(known)
     }
 
     /// Whether there are any of our own.
     #[inline]
     pub(super) fn has_notes(self) -> bool {
-        Known::ALL.into_iter().any(|known| known.is_a_note() && self.has(known))
-    }
-}
-
-impl<'m> From<Held<'m>> for Found<'m> {
-    fn from(Held { bytes, is_exact }: Held<'m>) -> Self {
-        Self { is_exact, value: Some(bytes.into()) }
+        self.held.which.has_any(AnyKnown::NOTES)
     }
 }
 
 impl<'m> AnyFound<'m> {
-    fn of(held: [Option<Held<'m>>; Known::ALL.len()]) -> Self {
-        Self { first: held.map(|held| held.map(Found::from)), repeated: Vec::new() }
+    fn of(held: &Held<'m>) -> Self {
+        Self { first: Known::ALL.map(|known| held.found(known)), repeated: Vec::new() }
     }
 
     fn add(&mut self, known: Known, found: Found<'m>) {

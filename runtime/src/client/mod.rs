@@ -250,8 +250,7 @@ fn draft<'a>(
     about.facts.add_attributes(&mut attributes, operation_type);
     attributes.extend(left_out(about.distinct_origins(), MAX_LINKS));
     attributes.extend(about.batch_size().map(|size| count(key::BATCH_MESSAGE_COUNT, size)));
-    let mut links = Vec::new();
-    about.add_links_to_origins(&mut links, operation_type, MAX_LINKS);
+    let links = about.take_links_to_origins(operation_type, MAX_LINKS);
     Draft {
         site: operation.site,
         maker: Maker::of(operation.site, operation.enabled),
@@ -286,8 +285,7 @@ impl Known {
     fn tell_the_rest<K>(&self, span: &mut ActiveSpan, brought: &impl Polled<K>) {
         let Some(mut received) = brought.polled(WANTED) else { return };
         received.facts.overrule(self.said.clone());
-        let mut links = Vec::new();
-        received.add_links_to_origins(&mut links, kind::RECEIVE, MAX_LINKS);
+        let links = received.take_links_to_origins(kind::RECEIVE, MAX_LINKS);
         let mut attributes: Vec<KeyValue> = received.facts.attributes(kind::RECEIVE).collect();
         attributes.extend(left_out(received.distinct_origins(), MAX_LINKS));
         attributes.extend(received.batch_size().map(|size| count(key::BATCH_MESSAGE_COUNT, size)));

@@ -410,6 +410,8 @@ impl Handler {
             site: operation.site,
             maker,
             failure_event: operation.failure_event,
+            // They take the senders away, whom this names.
+            running: received.running(),
             description: Description {
                 name: names.span,
                 kind: SpanKind::Consumer,
@@ -421,7 +423,6 @@ impl Handler {
                 Parent::None | Parent::Origin => Lineage::Root,
             },
             fields,
-            running: received.running(),
             // It takes the sender away, whom all others name.
             parent: parent(&placement, received, &ambient_context).unwrap_or_default(),
             #[cfg(feature = "metrics")]
@@ -444,7 +445,7 @@ fn measured(
 }
 
 /// The span's links, in the order of the table: origins, then the ambient span.
-fn links(placement: &Placement, received: &Received<'_>, ambient: &SpanContext) -> Vec<Link> {
+fn links(placement: &Placement, received: &mut Received<'_>, ambient: &SpanContext) -> Vec<Link> {
     match (placement.links(), received.only_origin()) {
         (0, _) => Vec::new(),
         // With nobody to differ from, a link needs no facts of its own.
@@ -458,12 +459,12 @@ fn links(placement: &Placement, received: &Received<'_>, ambient: &SpanContext) 
 #[inline(never)]
 fn several_links(
     placement: &Placement,
-    received: &Received<'_>,
+    received: &mut Received<'_>,
     ambient: &SpanContext,
 ) -> Vec<Link> {
     let Placement { origins_linked, attempts_linked, ambient_linked, .. } = *placement;
-    let mut links = Vec::with_capacity(placement.links());
-    received.add_links_to_origins(&mut links, operation::PROCESS, origins_linked);
+    let mut links = received.take_links_to_origins(operation::PROCESS, origins_linked);
+    links.reserve_exact(attempts_linked + usize::from(ambient_linked));
     for attempt in received.attempts().iter().take(attempts_linked) {
         links.push(link_with_role(attempt, link_role::ATTEMPT));
     }

@@ -12,7 +12,7 @@ use opentelemetry::{Context, Key, StringValue};
 use crate::carrier::age;
 use crate::carrier::{Agreement, Batch, Facts, Message, Propagator, Reading, hops};
 use crate::diagnosis::Contexts;
-use crate::operation::links_to;
+use crate::operation::take_links_to;
 use crate::rare::Rare;
 use crate::relation::{Origins, Sending, same_span};
 use crate::span::{MessageId, Running, is_handled_already};
@@ -272,21 +272,22 @@ impl<'m> Received<'m> {
         if self.batch.is_some() { None } else { self.origin() }
     }
 
-    /// A link to each of the origins, up to so many.
-    pub(crate) fn add_links_to_origins(
-        &self,
-        links: &mut Vec<Link>,
+    /// A link to each of the origins, up to so many. After that a batch does not tell who they were.
+    pub(crate) fn take_links_to_origins(
+        &mut self,
         operation_type: &str,
         at_most: usize,
-    ) {
-        match (&*self.batch, self.origin()) {
-            (Some(together), _) => {
-                links.extend(links_to(&together.origins, &self.facts, operation_type, at_most));
+    ) -> Vec<Link> {
+        match &mut *self.batch {
+            Some(together) => {
+                take_links_to(&mut together.origins, &self.facts, operation_type, at_most)
             }
             // With nobody to differ from, a link needs no facts of its own.
-            (None, origin) => {
-                let linked = origin.into_iter().take(at_most);
-                links.extend(linked.map(|origin| Link::with_context(origin.clone())));
+            None => {
+                let mut links = Vec::with_capacity(2); // for the ambient span as well
+                let linked = self.origin().into_iter().take(at_most);
+                links.extend(linked.cloned().map(Link::with_context));
+                links
             }
         }
     }

@@ -11,7 +11,7 @@ use opentelemetry::{Context, KeyValue};
 use crate::carrier::{Notes, TraceContext};
 #[cfg(feature = "metrics")]
 use crate::metrics::Measured;
-use crate::operation::{Operation, attribute_list, count, left_out, links_to};
+use crate::operation::{Operation, attribute_list, count, left_out, take_links_to};
 use crate::outcome::IntoOutcome;
 use crate::relation::{MAX_LINKS, same_span};
 use crate::semconv::{key, operation};
@@ -279,7 +279,7 @@ impl<'a> Producer<'a> {
             description: Description {
                 name: names.span,
                 kind: if is_client { SpanKind::Client } else { SpanKind::Producer },
-                links: links_to(&look.kept, &look.facts, operation_type, MAX_LINKS).collect(),
+                links: take_links_to(&mut look.kept, &look.facts, operation_type, MAX_LINKS),
                 attributes,
             },
             parent: ambient,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use opentelemetry::trace::SpanContext;
 
-pub(crate) use origins::{Origin, Origins, same_span};
+pub(crate) use origins::{Origins, same_span};
 
 /// How many links a span gets unless told otherwise: the SDK's own default limit, past which it
 /// drops them silently.

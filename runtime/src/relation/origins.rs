@@ -1,10 +1,9 @@
 //! Who sent the messages of one call: each distinct origin once.
 
-use std::iter;
+use std::{iter, mem};
 
-use opentelemetry::trace::{SpanContext, SpanId, TraceId};
+use opentelemetry::trace::{Link, SpanContext, SpanId, TraceId};
 
-use super::MAX_LINKS;
 use crate::carrier::{Agreement, Facts};
 
 /// So many origins there are mostly, and no more.
@@ -13,7 +12,10 @@ const FEW: usize = 16;
 /// The distinct origins of a batch, in order.
 #[derive(Debug)]
 pub(crate) struct Origins<'m> {
-    /// No more than the span may link to.
+    /// A link to each, to no more than the span may have: where they stay, for moving them takes longer than
+    /// reading their messages.
+    links: Vec<Link>,
+    /// What is known of each of these.
     kept: Vec<Origin<'m>>,
     /// What their span ids may be: most senders are seen at once to be new.
     span_ids: Sieve,
@@ -24,18 +26,18 @@ pub(crate) struct Origins<'m> {
     unreadable: usize,
 }
 
-/// One origin, and what the messages that it sent agree on.
+/// What is known of one origin.
 #[derive(Debug)]
 pub(crate) struct Origin<'m> {
-    pub(crate) context: SpanContext,
     pub(crate) messages: usize,
-    /// None where they tell nothing.
+    /// What these agree on; none where they tell nothing.
     facts: Option<Box<Agreement<'m>>>,
 }
 
 impl<'m> Origins<'m> {
     pub(crate) fn to_link(max_links: usize) -> Self {
         Self {
+            links: Vec::new(),
             kept: Vec::new(),
             span_ids: Sieve::default(),
             max_kept: max_links.max(1),
@@ -45,9 +47,9 @@ impl<'m> Origins<'m> {
     }
 
     pub(crate) fn into_owned(self) -> Origins<'static> {
-        let Self { kept, span_ids, max_kept, left_out, unreadable } = self;
+        let Self { links, kept, span_ids, max_kept, left_out, unreadable } = self;
         let kept = kept.into_iter().map(Origin::into_owned).collect();
-        Origins { kept, span_ids, max_kept, left_out, unreadable }
+        Origins { links, kept, span_ids, max_kept, left_out, unreadable }
     }
 
     /// Takes the origin of one more message, and gives back where that is kept. An invalid one is none.
@@ -64,32 +66,22 @@ impl<'m> Origins<'m> {
             self.left_out.push((origin.trace_id(), origin.span_id()));
             return None;
         }
-        // For few, then for all that a span mostly may have: so they are moved once at the most.
-        match self.kept.len() {
-            0 => self.make_room_for(FEW),
-            FEW => self.make_room_for(MAX_LINKS),
-            _ => {}
+        if self.kept.is_empty() {
+            let few = self.max_kept.min(FEW);
+            self.links.reserve_exact(few);
+            self.kept.reserve_exact(few);
         }
         self.span_ids.add(origin.span_id());
         // Made where it stays: made apart and then moved there, its parts would be waited for.
-        let new = iter::once(origin);
-        self.kept.extend(new.map(|origin| Origin {
-            context: origin.clone(),
-            messages: 1,
-            facts: None,
-        }));
+        self.links.extend(iter::once(origin).cloned().map(Link::with_context));
+        self.kept.push(Origin { messages: 1, facts: None });
         self.kept.last_mut()
-    }
-
-    fn make_room_for(&mut self, so_many: usize) {
-        let more = self.max_kept.min(so_many).saturating_sub(self.kept.len());
-        self.kept.reserve_exact(more);
     }
 
     fn place_of(&self, origin: &SpanContext) -> Option<usize> {
         let may_be_known = self.span_ids.may_have(origin.span_id());
-        let is_it = |known: &Origin<'_>| same_span(&known.context, origin);
-        may_be_known.then(|| self.kept.iter().position(is_it)).flatten()
+        let is_it = |known: &Link| same_span(&known.span_context, origin);
+        may_be_known.then(|| self.links.iter().position(is_it)).flatten()
     }
 
     pub(crate) fn add_unreadable(&mut self) {
@@ -118,13 +110,19 @@ impl<'m> Origins<'m> {
 
     /// All of them, those too that get no link.
     pub(crate) fn ids(&self) -> impl Iterator<Item = (TraceId, SpanId)> {
-        let kept = self.iter().map(|it| (it.context.trace_id(), it.context.span_id()));
+        let kept = self.links.iter().map(|link| {
+            let origin = &link.span_context;
+            (origin.trace_id(), origin.span_id())
+        });
         kept.chain(self.left_out.iter().copied())
     }
 
-    /// Those that may get a link.
-    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = &Origin<'m>> {
-        self.kept.iter()
+    /// A link to each that may get one, up to so many, and what is known of these. After that nobody can tell
+    /// who they were.
+    pub(crate) fn take_links(&mut self, at_most: usize) -> (Vec<Link>, &[Origin<'m>]) {
+        let mut links = mem::take(&mut self.links);
+        links.truncate(at_most);
+        (links, &self.kept)
     }
 }
 
@@ -149,8 +147,8 @@ impl<'m> Origin<'m> {
     }
 
     fn into_owned(self) -> Origin<'static> {
-        let Self { context, messages, facts } = self;
-        Origin { context, messages, facts: facts.map(|facts| Box::new(facts.into_owned())) }
+        let Self { messages, facts } = self;
+        Origin { messages, facts: facts.map(|facts| Box::new(facts.into_owned())) }
     }
 }
 
