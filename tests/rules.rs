@@ -278,7 +278,10 @@ impl Message for Record {
     }
 
     fn describe<'m>(&'m self, facts: &mut Facts<'m>) {
-        facts.system("kafka").destination(self.topic).id(self.id);
+        facts.destination(self.topic).id(self.id);
+        if !self.id.is_empty() {
+            facts.system("kafka");
+        }
     }
 }
 
@@ -317,6 +320,28 @@ fn messages_of_one_origin_share_a_link_with_what_they_agree_on_and_their_number(
             .has_attribute("messaging.system", "kafka");
         let first = &span.links()[0].attributes;
         assert!(first.iter().all(|it| it.key.as_str() != "messaging.message.id"), "{first:?}");
+    });
+}
+
+#[test]
+fn a_message_that_tells_nothing_leaves_the_facts_of_the_others_on_their_links() {
+    const THIRD_SENDER: &str = "00-11111111111111111111111111111111-2222222222222222-01";
+    in_both_worlds(|capture| {
+        let batch = [
+            record(SENDER, "", ""),
+            record(OTHER_SENDER, "", ""),
+            record(THIRD_SENDER, "3", "orders"),
+            record(OTHER_SENDER, "", ""),
+        ];
+        let traces = capture.run_sync(|| linked_batch(&batch));
+        let span = traces.span("linked_batch").has_links(3);
+        span.has_link_attribute(THIRD_SENDER, "messaging.message.id", "3")
+            .has_link_attribute(THIRD_SENDER, "messaging.system", "kafka")
+            .has_link_attribute(OTHER_SENDER, "throughline.link.message_count", 2);
+        assert_eq!(
+            span.links().iter().map(|it| it.attributes.len()).collect::<Vec<_>>(),
+            [0, 1, 3]
+        );
     });
 }
 

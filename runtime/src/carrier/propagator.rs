@@ -10,9 +10,8 @@ use opentelemetry::{Context, global};
 use super::notes::{self, Notes};
 use super::reader::{Headers, Known, KnownHeaders};
 use super::{HeaderReader, Message, MessageMut, Reading, TraceContext};
-use crate::propagation::{
-    self, BAGGAGE, TRACEPARENT, TRACESTATE, Trace, parse_baggage, traceparent,
-};
+use crate::propagation::traceparent::{self, Traceparent};
+use crate::propagation::{self, BAGGAGE, TRACEPARENT, TRACESTATE, Trace, parse_baggage};
 
 /// Whose propagator reads: found out once for all messages of one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,7 +98,6 @@ impl Propagator {
 /// The headers of the W3C.
 const W3C: [&str; 3] = [TRACEPARENT, TRACESTATE, BAGGAGE];
 
-#[inline]
 fn read_notes(headers: KnownHeaders<'_, '_>, reading: &mut Reading) {
     if headers.has_notes() {
         reading.notes.read(|known| headers.text(known));
@@ -109,24 +107,25 @@ fn read_notes(headers: KnownHeaders<'_, '_>, reading: &mut Reading) {
 /// As the W3C says, and our own.
 #[inline]
 fn read_by_us(headers: KnownHeaders<'_, '_>, reading: &mut Reading) {
-    read_notes(headers, reading);
-    if let Some(traceparent) = headers.bytes(Known::Traceparent) {
-        match (traceparent::parse(traceparent), headers.text(Known::Tracestate)) {
-            (Some(span), None) => reading.set_origin(span.with_state(TraceState::NONE)),
-            (Some(span), Some(list)) => reading.set_trace(Trace::of(span, list)),
-            (None, _) => reading.unreadable = true,
-        }
-    } else {
-        reading.unreadable = headers.has(Known::Traceparent);
+    let span = headers.bytes(Known::Traceparent).and_then(traceparent::parse);
+    if headers.has_others_than(Known::Traceparent) {
+        read_others(headers, span, reading);
+    } else if let Some(span) = span {
+        reading.set_origin(span.with_state(TraceState::NONE));
     }
-    if let Some(baggage) = headers.text(Known::Baggage) {
-        read_baggage(baggage, reading);
-    }
+    reading.unreadable = span.is_none() && headers.has(Known::Traceparent);
 }
 
+/// What may come beside a `traceparent`.
 #[inline(never)]
-fn read_baggage(list: &str, reading: &mut Reading) {
-    if let Some(baggage) = parse_baggage(list) {
+fn read_others(headers: KnownHeaders<'_, '_>, span: Option<Traceparent>, reading: &mut Reading) {
+    read_notes(headers, reading);
+    match (span, headers.text(Known::Tracestate)) {
+        (Some(span), None) => reading.set_origin(span.with_state(TraceState::NONE)),
+        (Some(span), Some(list)) => reading.set_trace(Trace::of(span, list)),
+        (None, _) => {}
+    }
+    if let Some(baggage) = headers.text(Known::Baggage).and_then(parse_baggage) {
         reading.set_baggage(baggage);
     }
 }

@@ -1,6 +1,7 @@
 //! One pass over a message's headers, keeping what bears on tracing.
 
 use std::borrow::Cow;
+use std::ops::Not;
 
 use opentelemetry::KeyValue;
 use opentelemetry::propagation::Extractor;
@@ -375,21 +376,35 @@ impl<'m> Held<'m> {
 impl AnyKnown {
     /// Those of our own.
     const NOTES: Self =
-        Self(1 << Known::Break as u8 | 1 << Known::Attempt as u8 | 1 << Known::Sent as u8);
+        Self(Self::of(Known::Break).0 | Self::of(Known::Attempt).0 | Self::of(Known::Sent).0);
+
+    #[inline]
+    const fn of(known: Known) -> Self {
+        Self(1 << known as u8)
+    }
 
     #[inline]
     fn add(&mut self, known: Known) {
-        self.0 |= 1 << known as u8;
+        self.0 |= Self::of(known).0;
     }
 
     #[inline]
     fn has(self, known: Known) -> bool {
-        self.has_any(Self(1 << known as u8))
+        self.has_any(Self::of(known))
     }
 
     #[inline]
-    fn has_any(self, others: Self) -> bool {
-        self.0 & others.0 != 0
+    fn has_any(self, of_these: Self) -> bool {
+        self.0 & of_these.0 != 0
+    }
+}
+
+impl Not for AnyKnown {
+    type Output = Self;
+
+    #[inline]
+    fn not(self) -> Self {
+        Self(!self.0)
     }
 }
 
@@ -457,8 +472,13 @@ impl<'r> KnownHeaders<'r, '_> {
         self.held.which.has(known)
     }
 
-    /// Whether there are any of our own.
+    /// Whether there is any but this one.
     #[inline]
+    pub(super) fn has_others_than(self, known: Known) -> bool {
+        self.held.which.has_any(!AnyKnown::of(known))
+    }
+
+    /// Whether there are any of our own.
     pub(super) fn has_notes(self) -> bool {
         self.held.which.has_any(AnyKnown::NOTES)
     }

@@ -54,7 +54,6 @@ impl Reading {
         self.origin = origin;
     }
 
-    #[inline(never)]
     pub(super) fn set_trace(&mut self, trace: Trace) {
         let (origin, state_in_full) = trace.into_parts();
         self.origin = origin;

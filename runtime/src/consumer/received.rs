@@ -344,15 +344,15 @@ impl<'m> Together<'m> {
         if reading.unreadable {
             self.origins.add_unreadable();
         }
-        if let Some(origin) = self.origins.add(reading.origin()) {
-            origin.tell(facts);
-        }
+        self.origins.add(reading.origin(), facts);
         if let Some(attempt) = &*reading.notes.failed_attempt {
             if !self.attempts.iter().any(|known| same_span(known, attempt)) {
                 self.attempts.push(SpanContext::clone(attempt));
             }
         }
-        self.agree_on(reading.baggage());
+        if reading.has_baggage() || !self.baggage.is_empty() {
+            self.agree_on(reading.baggage());
+        }
     }
 
     #[cold]
@@ -366,10 +366,11 @@ impl<'m> Together<'m> {
         (!baggage.is_empty()).then(|| baggage.into_iter().collect())
     }
 
+    #[inline(never)]
     fn agree_on(&mut self, baggage: Option<&Baggage>) {
         if self.size == 1 {
             self.baggage.extend(baggage.into_iter().flat_map(entries));
-        } else if !self.baggage.is_empty() {
+        } else {
             self.baggage.retain(|(key, value)| {
                 baggage.is_some_and(|baggage| baggage.get_with_metadata(key) == Some(value))
             });

@@ -96,9 +96,7 @@ impl<'m, 'k> Look<'m, 'k> {
         let existing = context.span_context();
         let stays = (self.keeps)(&existing);
         if stays {
-            if let Some(origin) = self.kept.add(&existing) {
-                origin.tell(&facts);
-            }
+            self.kept.add(&existing, &facts);
             self.messages_kept += 1;
         }
         self.facts.add_owned(facts);

@@ -3,6 +3,7 @@
 use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState};
 
 use super::*;
+use crate::carrier::Facts;
 
 fn span(id: u64) -> SpanContext {
     let flags = TraceFlags::SAMPLED;
@@ -22,7 +23,7 @@ fn place_within(
 ) -> Placement {
     let mut found = Origins::to_link(max_links);
     for &origin in origins {
-        found.add(&span(origin));
+        found.add(&span(origin), &Facts::default());
     }
     relation.place(&Situation {
         distinct_origins: found.distinct(),
@@ -39,7 +40,7 @@ fn place_within(
 /// A single message of sender 1, with nothing around the handler.
 fn place_sent(relation: Relation, sending: Sending) -> Placement {
     let mut origins = Origins::to_link(MAX_LINKS);
-    origins.add(&span(1));
+    origins.add(&span(1), &Facts::default());
     relation.place(&Situation {
         distinct_origins: origins.distinct(),
         any_unreadable: origins.unreadable() > 0,
@@ -188,6 +189,22 @@ fn as_many_links_as_the_handler_says() {
 }
 
 #[test]
+fn what_is_left_out_is_told_apart_by_span_and_trace() {
+    let mut origins = Origins::to_link(1);
+    let of_trace = |trace: u128| {
+        let (span, flags) = (SpanId::from(7), TraceFlags::SAMPLED);
+        SpanContext::new(TraceId::from(trace), span, flags, true, TraceState::NONE)
+    };
+    for origin in [span(1), of_trace(1), of_trace(2), of_trace(1), span(8), span(1), span(8)] {
+        origins.add(&origin, &Facts::default());
+    }
+    assert_eq!(origins.distinct(), 4);
+    // Also when the links are the span's already.
+    assert_eq!(origins.take_links(128).0.len(), 1);
+    assert_eq!(origins.distinct(), 4);
+}
+
+#[test]
 fn a_handler_without_links_still_continues() {
     let none = place_within(0, Relation::CONTINUE, &[1], 9, false);
     assert_eq!((none.parent, none.origins_linked, none.ambient_linked), (Parent::Origin, 0, false));
@@ -266,7 +283,7 @@ fn limits_are_for_continue_alone() {
 fn failed_attempts_are_linked_after_the_origins_where_there_is_room() {
     let place = |relation: Relation, max_links| {
         let mut origins = Origins::to_link(max_links);
-        origins.add(&span(1));
+        origins.add(&span(1), &Facts::default());
         let placement = relation.place(&Situation {
             distinct_origins: origins.distinct(),
             any_unreadable: origins.unreadable() > 0,
