@@ -25,18 +25,18 @@ const ALONE: Counts = [
     (LINK_AWAITING, 7, 11),
     (CONTINUE, 8, 11),
     (NO_CONTEXT, 6, 7),
-    (BATCH, 11, 520),
+    (BATCH, 12, 520),
 ];
 
 const HANDED_OVER: Counts =
-    [(LINK, 4, 11), (LINK_AWAITING, 4, 11), (CONTINUE, 5, 11), (NO_CONTEXT, 3, 7), (BATCH, 8, 520)];
+    [(LINK, 4, 11), (LINK_AWAITING, 4, 11), (CONTINUE, 5, 11), (NO_CONTEXT, 3, 7), (BATCH, 9, 520)];
 
 const LAYER: Counts = [
     (LINK, 9, 15),
     (LINK_AWAITING, 9, 15),
     (CONTINUE, 10, 15),
     (NO_CONTEXT, 8, 11),
-    (BATCH, 20, 532),
+    (BATCH, 21, 532),
 ];
 
 const WRITTEN_DOWN: [(&str, Counts); 9] = [
@@ -47,7 +47,7 @@ const WRITTEN_DOWN: [(&str, Counts); 9] = [
             (LINK_AWAITING, 1, 9),
             (CONTINUE, 2, 9),
             (NO_CONTEXT, 1, 5),
-            (BATCH, 5, 518),
+            (BATCH, 7, 518),
         ],
     ),
     ("alone", ALONE),
@@ -62,7 +62,7 @@ const WRITTEN_DOWN: [(&str, Counts); 9] = [
             (LINK_AWAITING, 9, 12),
             (CONTINUE, 9, 12),
             (NO_CONTEXT, 6, 8),
-            (BATCH, 267, 648),
+            (BATCH, 268, 648),
         ],
     ),
     ("layer", LAYER),
@@ -73,7 +73,7 @@ const WRITTEN_DOWN: [(&str, Counts); 9] = [
             (LINK_AWAITING, 8, 15),
             (CONTINUE, 9, 15),
             (NO_CONTEXT, 7, 11),
-            (BATCH, 19, 532),
+            (BATCH, 20, 532),
         ],
     ),
 ];

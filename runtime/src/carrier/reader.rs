@@ -338,7 +338,7 @@ impl<'m> HeaderReader<'m> {
 }
 
 impl<'m> Held<'m> {
-    /// Takes a header, if it is one of ours: unless there is one of that name already.
+    /// Takes a header, if it is one of ours; not where there is one of that name already.
     fn take(&mut self, name: &str, bytes: &'m [u8]) -> bool {
         // What most messages have, and no other.
         if name == TRACEPARENT {

@@ -283,12 +283,14 @@ impl<'m> Received<'m> {
                 take_links_to(&mut together.origins, &self.facts, operation_type, at_most)
             }
             // With nobody to differ from, a link needs no facts of its own.
-            None => {
-                let mut links = Vec::with_capacity(2); // for the ambient span as well
-                let linked = self.origin().into_iter().take(at_most);
-                links.extend(linked.cloned().map(Link::with_context));
-                links
-            }
+            None => match self.origin() {
+                Some(origin) if at_most > 0 => {
+                    let mut links = Vec::with_capacity(2); // for the ambient span as well
+                    links.push(Link::with_context(origin.clone()));
+                    links
+                }
+                _ => Vec::new(),
+            },
         }
     }
 

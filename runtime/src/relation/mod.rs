@@ -370,7 +370,7 @@ impl Situation<'_> {
     }
 
     /// A root with a link to each distinct origin and to failed attempts.
-    #[inline(never)]
+    #[inline]
     fn links_origins(&self, kind: Kind, ambient: bool) -> Placement {
         let linked = self.links(kind, self.missing_context(), self.distinct_origins, ambient);
         let room = self.max_links - linked.origins_linked - usize::from(linked.ambient_linked);

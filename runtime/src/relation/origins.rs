@@ -21,6 +21,7 @@ pub(crate) struct Origins<'m> {
     /// What their span ids may be: most senders are seen at once to be new.
     span_ids: Sieve,
     max_kept: usize,
+    /// How many links there are, and were when they have been taken.
     kept: usize,
     /// The others, until they are counted also more than once: to sort them then costs less than to look
     /// for each.
@@ -114,7 +115,7 @@ impl<'m> Origins<'m> {
 
     #[cold]
     pub(crate) fn distinct(&mut self) -> usize {
-        // By the span's alone, which takes half as long: hardly ever have two traces spans of one id.
+        // By the span's id alone, which takes half as long: hardly ever have two traces spans of one id.
         self.left_out.sort_unstable_by_key(|(_, span)| u64::from_be_bytes(span.to_bytes()));
         self.left_out.dedup();
         let of_one_id = self.left_out.chunk_by(|(_, one), (_, next)| one == next);
