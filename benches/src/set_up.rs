@@ -13,6 +13,8 @@ use opentelemetry_sdk::propagation::{BaggagePropagator, TraceContextPropagator};
 use opentelemetry_sdk::trace::{
     Sampler, SdkTracer, SdkTracerProvider, Span, SpanData, SpanProcessor,
 };
+use tracing_opentelemetry::OpenTelemetryLayer;
+use tracing_subscriber::Registry;
 use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::by_hand;
@@ -51,8 +53,9 @@ impl SetUp {
             install(true);
             install_the_stock_propagator();
         }),
-        Self::new("layer", true, || install_a_layer(true)).through_tracing(),
-        Self::new("layer-unsampled", false, || install_a_layer(false)).through_tracing(),
+        Self::new("layer", true, || install_a_layer(a_layer(true))).through_tracing(),
+        Self::new("layer-unsampled", false, || install_a_layer(a_layer(false))).through_tracing(),
+        Self::new("layer-plain", true, || install_a_layer(a_plain_layer())).through_tracing(),
     ];
 
     const fn new(name: &'static str, sampled: bool, install: fn()) -> Self {
@@ -147,15 +150,22 @@ fn install_the_stock_propagator() {
     by_hand::HAS_GLOBAL_PROPAGATOR.store(true, Ordering::Relaxed);
 }
 
-/// A layer for `tracing`, without its optional attributes.
-fn install_a_layer(sampled: bool) {
-    let layer = tracing_opentelemetry::layer()
+/// A layer for `tracing`, as its documentation sets it up.
+fn a_layer(sampled: bool) -> OpenTelemetryLayer<Registry, SdkTracer> {
+    tracing_opentelemetry::layer().with_tracer(provider(sampled).tracer("bench"))
+}
+
+/// The same without its optional attributes, of which it has more than a handler's span has of its own.
+fn a_plain_layer() -> OpenTelemetryLayer<Registry, SdkTracer> {
+    a_layer(true)
         .with_location(false)
         .with_threads(false)
         .with_target(false)
         .with_level(false)
         .with_tracked_inactivity(false)
-        .with_tracer(provider(sampled).tracer("bench"));
+}
+
+fn install_a_layer(layer: OpenTelemetryLayer<Registry, SdkTracer>) {
     let subscriber = tracing_subscriber::registry().with(layer);
     tracing::subscriber::set_global_default(subscriber).expect("set once");
 }
