@@ -31,15 +31,7 @@ const ALONE: Counts = [
 const HANDED_OVER: Counts =
     [(LINK, 4, 11), (LINK_AWAITING, 4, 11), (CONTINUE, 5, 11), (NO_CONTEXT, 3, 7), (BATCH, 9, 520)];
 
-const LAYER: Counts = [
-    (LINK, 9, 15),
-    (LINK_AWAITING, 9, 15),
-    (CONTINUE, 10, 15),
-    (NO_CONTEXT, 8, 11),
-    (BATCH, 21, 532),
-];
-
-const WRITTEN_DOWN: [(&str, Counts); 9] = [
+const WRITTEN_DOWN: [(&str, Counts); 10] = [
     (
         "nothing",
         [
@@ -65,15 +57,34 @@ const WRITTEN_DOWN: [(&str, Counts); 9] = [
             (BATCH, 268, 648),
         ],
     ),
-    ("layer", LAYER),
+    (
+        "layer",
+        [
+            (LINK, 11, 19),
+            (LINK_AWAITING, 11, 19),
+            (CONTINUE, 12, 19),
+            (NO_CONTEXT, 10, 15),
+            (BATCH, 23, 536),
+        ],
+    ),
     (
         "layer-unsampled",
+        [
+            (LINK, 11, 18),
+            (LINK_AWAITING, 11, 18),
+            (CONTINUE, 12, 18),
+            (NO_CONTEXT, 9, 14),
+            (BATCH, 22, 535),
+        ],
+    ),
+    (
+        "layer-plain",
         [
             (LINK, 8, 15),
             (LINK_AWAITING, 8, 15),
             (CONTINUE, 9, 15),
-            (NO_CONTEXT, 7, 11),
-            (BATCH, 20, 532),
+            (NO_CONTEXT, 6, 11),
+            (BATCH, 19, 532),
         ],
     ),
 ];

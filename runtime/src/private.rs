@@ -4,9 +4,9 @@ pub use crate::carrier::{Facts, HeaderReader, Message, MessageMut, TraceContext}
 pub use crate::consumer::{UnstartedSpan, consume};
 pub use crate::outcome::probe;
 pub use crate::producer::{Existing, produce};
-#[cfg(feature = "tracing")]
-pub use crate::span::failure;
 pub use crate::span::{ActiveSpan, Place};
+#[cfg(feature = "tracing")]
+pub use crate::span::{failure, own_fields};
 pub use crate::task::task;
 pub use crate::{fact, field, outcome, site};
 

@@ -22,6 +22,7 @@ use super::listener::Listener;
 use super::ways::Way;
 use super::{
     Attach, Description, Draft, FieldValue, Inside, Lineage, Maker, Site, attributes_of, otel,
+    own_fields,
 };
 use crate::carrier::copied;
 use crate::propagation::keep_random_flag;
@@ -164,7 +165,7 @@ pub(super) fn is_enabled(callsite: &'static DefaultCallsite) -> bool {
 }
 
 /// How many fields a site has before the user's.
-const OWN_FIELDS: usize = 2;
+const OWN_FIELDS: usize = own_fields::OF_AN_OPERATION.len();
 
 /// Whether the site has a place for each of the fields.
 fn is_declared(site: Site, fields: &[(&'static str, FieldValue<'_>)]) -> bool {
@@ -177,7 +178,8 @@ fn make(draft: &Draft<'_>) -> (Span, Told) {
     let metadata = site.callsite().metadata();
     let name = (description.name != metadata.name()).then_some(description.name.as_ref());
     let kind = kind_as_str(&description.kind);
-    let own: OwnValues<'_> = [name.as_ref().map(|name| name as &dyn Value), Some(&kind)];
+    let mut own: OwnValues<'_> = [None; OWN_FIELDS];
+    [own[0], own[1]] = [name.as_ref().map(|name| name as &dyn Value), Some(&kind)];
     if fields.is_empty() && metadata.fields().len() == OWN_FIELDS {
         make_of(draft, metadata, &metadata.fields().value_set_all(&own))
     } else {

@@ -34,6 +34,8 @@ pub(crate) use running::{
     MessageId, Running, anything_runs_here, is_handled_already, is_origin_of_the_running_handler,
     running_handler,
 };
+#[cfg(feature = "tracing")]
+pub use site::own_fields;
 pub use site::{Place, Site};
 pub(crate) use ways::{Noted, Way};
 

@@ -67,6 +67,34 @@ impl Place {
     }
 }
 
+/// The fields that a span has before the user's. Two are recorded. The others stand for attributes, which are
+/// set past `tracing` so that no log line repeats them. They are named all the same: a bridge makes room for as
+/// many attributes as a span has fields, and to move those later takes a tenth of all that a span takes.
+#[cfg(feature = "tracing")]
+pub mod own_fields {
+    use crate::semconv::key;
+
+    /// Of a handler, a producer, a poll or a settlement.
+    pub const OF_AN_OPERATION: [&str; 6] = [
+        "otel.name",
+        "otel.kind",
+        key::OPERATION_NAME,
+        key::OPERATION_TYPE,
+        key::FUNCTION_NAME,
+        key::RELATION_KIND,
+    ];
+
+    /// Of a task.
+    pub const OF_A_TASK: [&str; 6] = [
+        "otel.name",
+        "otel.kind",
+        key::FUNCTION_NAME,
+        key::RELATION_KIND,
+        key::RELATION_REASON,
+        key::ERROR_TYPE,
+    ];
+}
+
 impl Site {
     #[doc(hidden)]
     #[inline]
@@ -178,7 +206,7 @@ macro_rules! site {
     ) => {{
         $crate::__callsite!(
             SPAN: SPAN, $span, $target, $crate::private::tracing::Level::$level,
-            &["otel.name", "otel.kind", $($field),*]
+            $crate::__fields!($operation: $($field),*)
         );
         $crate::__callsite!(
             FAILURE: EVENT, $crate::private::failure::$operation::NAME, $target,
@@ -193,6 +221,22 @@ macro_rules! site {
         );
         $crate::Site::__at(&PLACE)
     }};
+}
+
+/// The names of a span's own fields, and then of the user's.
+#[cfg(feature = "tracing")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __fields {
+    (task: $($field:expr),*) => {
+        $crate::__fields!($crate::private::own_fields::OF_A_TASK; $($field),*)
+    };
+    ($operation:ident: $($field:expr),*) => {
+        $crate::__fields!($crate::private::own_fields::OF_AN_OPERATION; $($field),*)
+    };
+    ($own:path; $($field:expr),*) => {
+        &[$own[0], $own[1], $own[2], $own[3], $own[4], $own[5], $($field),*]
+    };
 }
 
 /// A call site of `tracing`, as its own macros make one.
