@@ -19,7 +19,7 @@ const IN_A_TEST: u64 = 50_000;
 const SPARE_KIB: u64 = 1024;
 
 /// How many bytes may be held while a batch is handled: of the span and its links, and of each message.
-const OF_A_SPAN: u64 = 48 * 1024;
+const OF_A_SPAN: u64 = 24 * 1024;
 const OF_A_MESSAGE: u64 = 128;
 
 fn main() -> ExitCode {
