@@ -183,3 +183,20 @@ fn a_declared_field_reaches_the_span_once_after_one_of_the_other_world() {
         traces.span("counted").has_attribute("size", 1);
     }
 }
+
+#[test]
+fn a_field_that_was_not_declared_stands_in_no_log_line_whatever_its_name() {
+    #[async_consumer(link)]
+    fn telling(message: &Headers) {
+        throughline::record("throughline.relation.kind", "not so");
+        throughline::record("not declared", message.len());
+        tracing::info!("after");
+    }
+
+    with_a_log(|capture| {
+        let (traces, lines) = capture(&mut || telling(&from(SENDER)));
+        let told = &traces.span("telling").data().attributes;
+        assert!(told.iter().any(|it| it.value.as_str() == "not so"), "{told:?}");
+        assert!(!lines[0].contains("not so") && !lines[0].contains("not declared"), "{lines:?}");
+    });
+}

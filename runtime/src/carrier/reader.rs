@@ -1,7 +1,6 @@
 //! One pass over a message's headers, keeping what bears on tracing.
 
 use std::borrow::Cow;
-use std::ops::Not;
 
 use opentelemetry::KeyValue;
 use opentelemetry::propagation::Extractor;
@@ -130,6 +129,7 @@ pub struct HeaderReader<'m> {
 #[derive(Debug, Default)]
 struct Held<'m> {
     bytes: [Option<&'m [u8]>; Known::ALL.len()],
+    /// Those that are there, also where they are found in place of being held.
     which: AnyKnown,
     /// Those that go by their very name, not by another casing of it.
     exact: AnyKnown,
@@ -251,20 +251,14 @@ impl<'m> HeaderReader<'m> {
     #[inline]
     pub fn header(&mut self, name: &'m str, value: impl Into<HeaderValue<'m>>) {
         if self.may_want(name) {
-            let value = value.into();
-            if !self.hold(name, &value) {
-                self.take_with_more(Cow::Borrowed(name), value);
-            }
+            self.take(Cow::Borrowed(name), value.into());
         }
     }
 
     /// Takes one header whose name the message does not hold as text, but makes.
     pub fn header_named(&mut self, name: String, value: impl Into<HeaderValue<'m>>) {
         if self.may_want(&name) {
-            let value = value.into();
-            if !self.hold(&name, &value) {
-                self.take_with_more(Cow::Owned(name), value);
-            }
+            self.take(Cow::Owned(name), value.into());
         }
     }
 
@@ -274,12 +268,16 @@ impl<'m> HeaderReader<'m> {
         self.more.is_some() || Known::of_length(name.len()).is_some()
     }
 
-    /// Whether that is all there was to do.
     #[inline]
-    fn hold(&mut self, name: &str, value: &HeaderValue<'m>) -> bool {
-        match value {
-            HeaderValue(Cow::Borrowed(bytes)) => self.more.is_none() && self.held.take(name, bytes),
+    fn take(&mut self, name: Cow<'m, str>, value: HeaderValue<'m>) {
+        let is_held = match &value {
+            HeaderValue(Cow::Borrowed(bytes)) => {
+                self.more.is_none() && self.held.take(&name, bytes)
+            }
             HeaderValue(Cow::Owned(_)) => false,
+        };
+        if !is_held {
+            self.take_with_more(name, value);
         }
     }
 
@@ -397,14 +395,10 @@ impl AnyKnown {
     fn has_any(self, of_these: Self) -> bool {
         self.0 & of_these.0 != 0
     }
-}
-
-impl Not for AnyKnown {
-    type Output = Self;
 
     #[inline]
-    fn not(self) -> Self {
-        Self(!self.0)
+    fn has_others_than(self, known: Known) -> bool {
+        self.0 & !Self::of(known).0 != 0
     }
 }
 
@@ -475,7 +469,7 @@ impl<'r> KnownHeaders<'r, '_> {
     /// Whether there is any but this one.
     #[inline]
     pub(super) fn has_others_than(self, known: Known) -> bool {
-        self.held.which.has_any(!AnyKnown::of(known))
+        self.held.which.has_others_than(known)
     }
 
     /// Whether there are any of our own.

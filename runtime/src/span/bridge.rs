@@ -167,6 +167,16 @@ pub(super) fn is_enabled(callsite: &'static DefaultCallsite) -> bool {
 /// How many fields a site has before the user's.
 const OWN_FIELDS: usize = own_fields::OF_AN_OPERATION.len();
 
+/// How many of these are recorded.
+const RECORDED: usize = 2;
+
+/// Whether a field of that name is recorded: not where it only makes room.
+pub(super) fn records(span: &Span, name: &str) -> bool {
+    let fields = span.metadata().into_iter().flat_map(|it| it.fields().iter().enumerate());
+    let mut recorded = fields.filter(|(at, _)| !(RECORDED..OWN_FIELDS).contains(at));
+    recorded.any(|(_, field)| field.name() == name)
+}
+
 /// Whether the site has a place for each of the fields.
 fn is_declared(site: Site, fields: &[(&'static str, FieldValue<'_>)]) -> bool {
     OWN_FIELDS + fields.len() <= site.callsite().metadata().fields().len()

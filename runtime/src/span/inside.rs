@@ -8,7 +8,7 @@ use opentelemetry::trace::TraceContextExt;
 use opentelemetry::{Context, ContextGuard};
 
 #[cfg(feature = "tracing")]
-use super::bridge::Undecided;
+use super::bridge::{self, Undecided};
 #[cfg(feature = "tracing")]
 use super::current::current_span_context;
 use super::current::{Attached, a_subscriber_was_set};
@@ -98,7 +98,7 @@ struct Recorder {
 impl Recorder {
     fn record(&self, field: &'static str, value: &FieldValue<'_>) {
         #[cfg(feature = "tracing")]
-        if self.tracing.has_field(field) {
+        if bridge::records(&self.tracing, field) {
             if let Some(value) = value.as_tracing() {
                 self.tracing.record(field, value);
             }
