@@ -16,7 +16,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use crate::body;
 use crate::messages::Message;
 
-fn attributes(relation: &'static str) -> Vec<KeyValue> {
+pub(crate) fn attributes(relation: &'static str) -> Vec<KeyValue> {
     vec![
         KeyValue::new("messaging.operation.name", "handler"),
         KeyValue::new("messaging.operation.type", "process"),
@@ -38,7 +38,7 @@ pub async fn api_continue(message: &Message, awaits: usize) -> usize {
 /// The SDK's own tracer, for who keeps it: then nothing is looked up and little is boxed.
 pub static KEPT: OnceLock<SdkTracer> = OnceLock::new();
 
-fn kept() -> &'static SdkTracer {
+pub(crate) fn kept() -> &'static SdkTracer {
     KEPT.get().expect("the set-up has kept it")
 }
 

@@ -3,6 +3,7 @@
 
 pub mod by_hand;
 pub mod compared;
+pub mod fewest_calls;
 pub mod messages;
 pub mod set_up;
 pub mod ways;

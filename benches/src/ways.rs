@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::messages::{Message, Messages};
 use crate::set_up::SetUp;
-use crate::{block_on, body, by_hand, compared};
+use crate::{block_on, body, by_hand, compared, fewest_calls};
 
 /// Ways that do the same. The others are held against the first.
 pub struct Row<'a> {
@@ -31,6 +31,8 @@ struct LeftBehind {
 
 pub const BY_HAND: &str = "by hand";
 pub const BY_HAND_WITH_A_TRACER: &str = "by hand, tracer kept";
+pub const FEWEST_CALLS: &str = "fewest calls";
+pub const FEWEST_CALLS_WITH_A_TRACER: &str = "fewest calls, tracer kept";
 pub const THROUGHLINE: &str = "throughline";
 pub const FASTRACE: &str = "fastrace";
 pub const FASTRACE_COLLECTING: &str = "fastrace, collecting";
@@ -78,6 +80,7 @@ fn link<'a>(set_up: &SetUp, message: &'a Message, awaits: usize) -> Row<'a> {
         let kept = move || block_on(by_hand::kept_link(message, awaits));
         ways.push(Way::new(BY_HAND_WITH_A_TRACER, kept));
     }
+    ways.extend(link_by_fewest_calls(set_up, message, awaits));
     if set_up.has_fastrace {
         let link = move || block_on(by_hand::fastrace_link(message, awaits));
         ways.extend(Way::of_fastrace(awaits, link));
@@ -99,6 +102,7 @@ fn continued<'a>(set_up: &SetUp, message: &'a Message, awaits: usize) -> Row<'a>
         let kept = move || block_on(by_hand::kept_continue(message, awaits));
         ways.push(Way::new(BY_HAND_WITH_A_TRACER, kept));
     }
+    ways.extend(child_by_fewest_calls(set_up, message, awaits));
     if set_up.has_fastrace {
         let child = move || block_on(by_hand::fastrace_continue(message, awaits));
         ways.extend(Way::of_fastrace(awaits, child));
@@ -107,8 +111,12 @@ fn continued<'a>(set_up: &SetUp, message: &'a Message, awaits: usize) -> Row<'a>
 }
 
 fn link_without_context<'a>(set_up: &SetUp, message: &'a Message) -> Row<'a> {
-    let ours = Way::new(THROUGHLINE, move || block_on(compared::link(message, 0)));
-    Row { name: "link, no context".to_owned(), ways: vec![link_by_hand(set_up, message, 0), ours] }
+    let mut ways = vec![
+        link_by_hand(set_up, message, 0),
+        Way::new(THROUGHLINE, move || block_on(compared::link(message, 0))),
+    ];
+    ways.extend(link_by_fewest_calls(set_up, message, 0));
+    Row { name: "link, no context".to_owned(), ways }
 }
 
 fn batched<'a>(set_up: &SetUp, batch: &'a [Message]) -> Row<'a> {
@@ -138,6 +146,33 @@ fn child_by_hand<'a>(set_up: &SetUp, message: &'a Message, awaits: usize) -> Way
     } else {
         Way::new(BY_HAND, move || block_on(by_hand::api_continue(message, awaits)))
     }
+}
+
+/// Of OpenTelemetry's API; through `tracing` a span takes what the layer takes.
+fn link_by_fewest_calls<'a>(
+    set_up: &SetUp,
+    message: &'a Message,
+    awaits: usize,
+) -> Option<Way<'a>> {
+    if set_up.hands_over {
+        let fewest = move || block_on(fewest_calls::kept_link(message, awaits));
+        return Some(Way::new(FEWEST_CALLS_WITH_A_TRACER, fewest));
+    }
+    let fewest = move || block_on(fewest_calls::link(message, awaits));
+    (!set_up.through_tracing).then(|| Way::new(FEWEST_CALLS, fewest))
+}
+
+fn child_by_fewest_calls<'a>(
+    set_up: &SetUp,
+    message: &'a Message,
+    awaits: usize,
+) -> Option<Way<'a>> {
+    if set_up.hands_over {
+        let fewest = move || block_on(fewest_calls::kept_continue(message, awaits));
+        return Some(Way::new(FEWEST_CALLS_WITH_A_TRACER, fewest));
+    }
+    let fewest = move || block_on(fewest_calls::continued(message, awaits));
+    (!set_up.through_tracing).then(|| Way::new(FEWEST_CALLS, fewest))
 }
 
 /// What does less: a span that knows of no sender, and none at all.

@@ -9,7 +9,9 @@ use plotters::coord::ranged1d::{SegmentValue, SegmentedCoord};
 use plotters::coord::types::{RangedCoordf64, RangedCoordusize};
 use plotters::prelude::*;
 use throughline_benches::set_up::SetUp;
-use throughline_benches::ways::{BY_HAND, FASTRACE, THROUGHLINE};
+use throughline_benches::ways::{
+    BY_HAND, FASTRACE, FEWEST_CALLS, FEWEST_CALLS_WITH_A_TRACER, THROUGHLINE,
+};
 
 use crate::figure::{Figure, Quartiles, Threads};
 
@@ -25,8 +27,10 @@ const AXIS_END: f64 = 2.4;
 const BAR: RGBColor = RGBColor(86, 140, 200);
 
 /// What stands beside throughline and what is written by hand.
-const MARKS: [(&str, RGBColor); 5] = [
+const MARKS: [(&str, RGBColor); 7] = [
     (FASTRACE, RGBColor(200, 60, 60)),
+    (FEWEST_CALLS, RGBColor(20, 30, 60)),
+    (FEWEST_CALLS_WITH_A_TRACER, RGBColor(20, 30, 60)),
     ("floor", RGBColor(60, 140, 60)),
     ("instrument", RGBColor(210, 140, 30)),
     ("pass-through", RGBColor(130, 80, 170)),
