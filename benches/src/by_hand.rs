@@ -14,7 +14,7 @@ use tracing::Instrument as _;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 use crate::body;
-use crate::messages::Message;
+use crate::messages::{Message, Record};
 
 pub(crate) fn attributes(relation: &'static str) -> Vec<KeyValue> {
     vec![
@@ -125,6 +125,35 @@ pub async fn api_batch(messages: &[Message]) -> usize {
     result
 }
 
+/// A message of which there is more to tell.
+pub async fn api_record(record: &Record) -> usize {
+    let sender = sender_of(&record.headers);
+    let all = vec![
+        KeyValue::new("messaging.operation.name", "process"),
+        KeyValue::new("messaging.operation.type", "process"),
+        KeyValue::new("code.function.name", "throughline_benches::by_hand::handler"),
+        KeyValue::new("throughline.relation.kind", "link"),
+        KeyValue::new("messaging.system", "kafka"),
+        KeyValue::new("messaging.destination.name", record.topic.clone()),
+        KeyValue::new("messaging.destination.partition.id", record.partition.clone()),
+        KeyValue::new("messaging.kafka.offset", record.offset as i64),
+        KeyValue::new("messaging.kafka.message.key", record.key.clone()),
+        KeyValue::new("messaging.message.body.size", record.body.len() as i64),
+        KeyValue::new("messaging.consumer.group.name", "billing"),
+    ];
+    let tracer = global::tracer("bench");
+    let span = tracer
+        .span_builder(format!("process {}", record.topic))
+        .with_kind(SpanKind::Consumer)
+        .with_attributes(all)
+        .with_links(links_to(&sender))
+        .start_with_context(&tracer, &Context::new());
+    let context = Context::new().with_span(span);
+    let result = body(&record.headers, 0).with_context(context.clone()).await;
+    context.span().end();
+    result
+}
+
 /// Extracting and attaching alone: what has to be done by hand for a context to pass through.
 pub async fn pass_through(message: &Message, awaits: usize) -> usize {
     let sender = sender_of(message);
@@ -164,6 +193,31 @@ pub async fn tracing_batch(messages: &[Message]) -> usize {
         span.add_link(sender.span().span_context().clone());
     }
     async { std::hint::black_box(messages.len()) }.instrument(span).await
+}
+
+/// A message of which there is more to tell.
+pub async fn tracing_record(record: &Record) -> usize {
+    let sender = sender_of(&record.headers);
+    let span = tracing::info_span!(
+        parent: None,
+        "process",
+        otel.name = format!("process {}", record.topic),
+        otel.kind = "consumer",
+        messaging.operation.name = "process",
+        messaging.operation.type = "process",
+        code.function.name = "throughline_benches::by_hand::handler",
+        throughline.relation.kind = "link",
+        messaging.system = "kafka",
+        messaging.destination.name = record.topic,
+        messaging.destination.partition.id = record.partition,
+        messaging.kafka.offset = record.offset,
+        messaging.kafka.message.key = record.key,
+        messaging.message.body.size = record.body.len(),
+        messaging.consumer.group.name = "billing",
+    );
+    let _ = span.set_parent(Context::new());
+    span.add_link(sender.span().span_context().clone());
+    body(&record.headers, 0).instrument(span).await
 }
 
 /// The same as of one message, as a child of the sender's span.

@@ -3,12 +3,41 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
+use throughline::{Facts, HeaderReader};
+
 /// A message as a broker's client would have it, for the stock propagator as well.
 pub type Message = HashMap<String, String>;
+
+/// A message that tells of itself what one of Kafka does.
+pub struct Record {
+    pub headers: Message,
+    pub topic: String,
+    pub partition: String,
+    pub offset: u64,
+    pub key: String,
+    pub body: Vec<u8>,
+}
+
+impl throughline::Message for Record {
+    fn headers<'m>(&'m self, reader: &mut HeaderReader<'m>) {
+        self.headers.headers(reader);
+    }
+
+    fn describe<'m>(&'m self, facts: &mut Facts<'m>) {
+        facts
+            .system("kafka")
+            .destination(&self.topic)
+            .partition(&self.partition)
+            .kafka_offset(self.offset)
+            .kafka_key(&self.key)
+            .body_size(self.body.len() as u64);
+    }
+}
 
 /// All that one run handles.
 pub struct Messages {
     pub one: Message,
+    pub record: Record,
     pub without_context: Message,
     /// Of ten messages, of as many as the SDK keeps links of, and of more.
     pub batches: [Vec<Message>; 3],
@@ -19,6 +48,7 @@ impl Messages {
     pub fn new(sampled: bool) -> Self {
         Self {
             one: message(sampled),
+            record: record(sampled),
             without_context: HashMap::from([("tenant".to_owned(), "acme".to_owned())]),
             batches: [10, 128, 1000].map(|messages| batch(0..messages)),
         }
@@ -33,6 +63,17 @@ fn message(sampled: bool) -> Message {
         ("traceparent".to_owned(), traceparent),
         ("tenant".to_owned(), "acme".to_owned()),
     ])
+}
+
+fn record(sampled: bool) -> Record {
+    Record {
+        headers: message(sampled),
+        topic: "orders".to_owned(),
+        partition: "3".to_owned(),
+        offset: 4711,
+        key: "customer-7".to_owned(),
+        body: vec![0; 120],
+    }
 }
 
 /// A message of each of the senders.

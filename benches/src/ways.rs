@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use crate::messages::{Message, Messages};
+use crate::messages::{Message, Messages, Record};
 use crate::set_up::SetUp;
 use crate::{block_on, body, by_hand, compared, fewest_calls};
 
@@ -44,6 +44,7 @@ pub fn rows<'a>(set_up: &SetUp, messages: &'a Messages) -> Vec<Row<'a>> {
     rows.extend(awaits.map(|awaits| link(set_up, &messages.one, awaits)));
     rows.extend(awaits.map(|awaits| continued(set_up, &messages.one, awaits)));
     rows.push(link_without_context(set_up, &messages.without_context));
+    rows.push(link_with_facts(set_up, &messages.record));
     rows.extend(messages.batches.iter().map(|batch| batched(set_up, batch)));
     rows
 }
@@ -117,6 +118,17 @@ fn link_without_context<'a>(set_up: &SetUp, message: &'a Message) -> Row<'a> {
     ];
     ways.extend(link_by_fewest_calls(set_up, message, 0));
     Row { name: "link, no context".to_owned(), ways }
+}
+
+/// A message that tells six things of itself, and its handler one.
+fn link_with_facts<'a>(set_up: &SetUp, record: &'a Record) -> Row<'a> {
+    let by_hand = if set_up.through_tracing {
+        Way::new(BY_HAND, move || block_on(by_hand::tracing_record(record)))
+    } else {
+        Way::new(BY_HAND, move || block_on(by_hand::api_record(record)))
+    };
+    let ours = Way::new(THROUGHLINE, move || block_on(compared::record(record)));
+    Row { name: "link, seven facts".to_owned(), ways: vec![by_hand, ours] }
 }
 
 fn batched<'a>(set_up: &SetUp, batch: &'a [Message]) -> Row<'a> {

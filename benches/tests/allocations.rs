@@ -12,12 +12,13 @@ use throughline_benches::ways::{BY_HAND, THROUGHLINE, Way, rows};
 use throughline_benches::{block_on, compared};
 
 /// What is handled, the allocations under throughline, and by hand.
-type Counts = [(&'static str, u64, u64); 5];
+type Counts = [(&'static str, u64, u64); 6];
 
 const LINK: &str = "link";
 const LINK_AWAITING: &str = "link, 100 awaits";
 const CONTINUE: &str = "continue";
 const NO_CONTEXT: &str = "link, no context";
+const FACTS: &str = "link, seven facts";
 const BATCH: &str = "batch of 128";
 
 const ALONE: Counts = [
@@ -25,11 +26,18 @@ const ALONE: Counts = [
     (LINK_AWAITING, 7, 11),
     (CONTINUE, 8, 11),
     (NO_CONTEXT, 6, 7),
+    (FACTS, 14, 15),
     (BATCH, 12, 520),
 ];
 
-const HANDED_OVER: Counts =
-    [(LINK, 4, 11), (LINK_AWAITING, 4, 11), (CONTINUE, 5, 11), (NO_CONTEXT, 3, 7), (BATCH, 9, 520)];
+const HANDED_OVER: Counts = [
+    (LINK, 4, 11),
+    (LINK_AWAITING, 4, 11),
+    (CONTINUE, 5, 11),
+    (NO_CONTEXT, 3, 7),
+    (FACTS, 11, 15),
+    (BATCH, 9, 520),
+];
 
 const WRITTEN_DOWN: [(&str, Counts); 10] = [
     (
@@ -39,6 +47,7 @@ const WRITTEN_DOWN: [(&str, Counts); 10] = [
             (LINK_AWAITING, 1, 9),
             (CONTINUE, 2, 9),
             (NO_CONTEXT, 1, 5),
+            (FACTS, 3, 13),
             (BATCH, 7, 518),
         ],
     ),
@@ -54,6 +63,7 @@ const WRITTEN_DOWN: [(&str, Counts); 10] = [
             (LINK_AWAITING, 9, 12),
             (CONTINUE, 9, 12),
             (NO_CONTEXT, 6, 8),
+            (FACTS, 16, 16),
             (BATCH, 268, 648),
         ],
     ),
@@ -64,6 +74,7 @@ const WRITTEN_DOWN: [(&str, Counts); 10] = [
             (LINK_AWAITING, 11, 19),
             (CONTINUE, 12, 19),
             (NO_CONTEXT, 10, 15),
+            (FACTS, 20, 31),
             (BATCH, 23, 536),
         ],
     ),
@@ -74,6 +85,7 @@ const WRITTEN_DOWN: [(&str, Counts); 10] = [
             (LINK_AWAITING, 11, 18),
             (CONTINUE, 12, 18),
             (NO_CONTEXT, 9, 14),
+            (FACTS, 20, 31),
             (BATCH, 22, 535),
         ],
     ),
@@ -84,6 +96,7 @@ const WRITTEN_DOWN: [(&str, Counts); 10] = [
             (LINK_AWAITING, 8, 15),
             (CONTINUE, 9, 15),
             (NO_CONTEXT, 6, 11),
+            (FACTS, 17, 28),
             (BATCH, 19, 532),
         ],
     ),
@@ -125,7 +138,7 @@ fn count_all(set_up: &SetUp) {
     set_up.install();
     let messages = Messages::new(set_up.sampled);
     let rows = rows(set_up, &messages);
-    for what in [LINK, LINK_AWAITING, CONTINUE, NO_CONTEXT, BATCH] {
+    for what in [LINK, LINK_AWAITING, CONTINUE, NO_CONTEXT, FACTS, BATCH] {
         let row = rows.iter().find(|row| row.name == what).expect("a row");
         let [ours, by_hand] = [THROUGHLINE, BY_HAND].map(|way| count(row.way(way).expect("a way")));
         println!("{}", line(what, ours, by_hand));

@@ -73,6 +73,11 @@ fn every_way_makes_the_same_span() {
     ];
     links.iter().for_each(|other| assert_eq!(*other, link));
 
+    let record = &Messages::new(true).record;
+    let with_facts = said_by(|| block_on(by_hand::api_record(record)));
+    assert!(with_facts.contains("messaging.kafka.offset"), "{with_facts}");
+    assert_eq!(said_by(|| block_on(compared::record(record))), with_facts);
+
     let continued = said_by(|| block_on(by_hand::api_continue(message, 0)));
     assert!(continued.contains("in the sender's trace: true"), "{continued}");
     assert!(continued.contains("throughline.relation.kind=continue"), "{continued}");
@@ -96,6 +101,8 @@ fn every_way_makes_the_same_span() {
     tracing::subscriber::with_default(subscriber, || {
         assert_eq!(said_by(|| block_on(by_hand::tracing_link(message, 0))), link);
         assert_eq!(said_by(|| block_on(compared::link(message, 0))), link);
+        assert_eq!(said_by(|| block_on(by_hand::tracing_record(record))), with_facts);
+        assert_eq!(said_by(|| block_on(compared::record(record))), with_facts);
         assert_eq!(said_by(|| block_on(by_hand::tracing_continue(message, 0))), continued);
         assert_eq!(said_by(|| block_on(compared::continued(message, 0))), continued);
     });

@@ -72,36 +72,74 @@ pub(crate) mod operation {
     pub(crate) const SETTLE: &str = "settle";
 }
 
-/// Whether what a message tells under `key` belongs on the span of an operation, or on a link of it
-/// (conventions, "Messaging spans", and the page of each system).
-pub(crate) fn belongs_on(key: &str, operation_type: &str) -> bool {
-    use operation::{CREATE, PROCESS, RECEIVE, SEND, SETTLE};
-    let on: &[&str] = match key {
-        // What is created or sent has no way behind it yet.
-        key::CONSUMER_GROUP_NAME
-        | key::SUBSCRIPTION_NAME
-        | key::RABBITMQ_DELIVERY_TAG
-        | "messaging.gcp_pubsub.message.ack_id"
-        | "messaging.gcp_pubsub.message.delivery_attempt"
-        | key::MESSAGE_AGE
-        | key::MESSAGE_ATTEMPT
-        | key::NATS_STREAM_NAME
-        | key::NATS_STREAM_SEQUENCE => &[RECEIVE, PROCESS, SETTLE],
-        // A settlement sends nothing of the message again.
-        key::BODY_SIZE | key::ENVELOPE_SIZE | key::KAFKA_MESSAGE_KEY | key::KAFKA_TOMBSTONE => {
-            &[CREATE, SEND, RECEIVE, PROCESS]
+/// Some of the operations, told by their types: a bit for each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Operations(u8);
+
+impl Operations {
+    const CREATE: Self = Self(1);
+    const SEND: Self = Self(1 << 1);
+    const RECEIVE: Self = Self(1 << 2);
+    const PROCESS: Self = Self(1 << 3);
+    const SETTLE: Self = Self(1 << 4);
+    /// Those that the conventions have a type for.
+    const TYPED: Self = Self((1 << 5) - 1);
+    const ALL: Self = Self(u8::MAX);
+
+    /// The one of that type.
+    pub(crate) fn of_type(operation_type: &str) -> Self {
+        match operation_type {
+            operation::PROCESS => Self::PROCESS,
+            operation::SEND => Self::SEND,
+            operation::CREATE => Self::CREATE,
+            operation::RECEIVE => Self::RECEIVE,
+            operation::SETTLE => Self::SETTLE,
+            _ => Self::ALL.but(Self::TYPED),
         }
-        // A creation asks no broker for anything.
-        key::CLIENT_ID | key::KAFKA_OFFSET => &[SEND, RECEIVE, PROCESS, SETTLE],
-        key::DESTINATION_TEMPORARY
-        | key::DESTINATION_ANONYMOUS
-        | key::RABBITMQ_ROUTING_KEY
-        | "aws.sqs.queue.url" => &[SEND, RECEIVE, PROCESS],
-        "aws.sns.topic.arn" => &[SEND],
-        "messaging.gcp_pubsub.message.ordering_key" => &[CREATE, SEND],
-        _ => return true,
-    };
-    on.contains(&operation_type)
+    }
+
+    const fn but(self, others: Self) -> Self {
+        Self(self.0 & !others.0)
+    }
+
+    const fn and(self, others: Self) -> Self {
+        Self(self.0 | others.0)
+    }
+
+    pub(crate) fn has_any(self, others: Self) -> bool {
+        self.0 & others.0 != 0
+    }
+
+    /// Those on whose spans, or on whose links, it belongs what a message tells under `key` (conventions,
+    /// "Messaging spans", and the page of each system).
+    pub(crate) fn that_tell(key: &str) -> Self {
+        const BEFORE_A_CONSUMER: Operations = Operations::CREATE.and(Operations::SEND);
+        match key {
+            // What is created or sent has no way behind it yet.
+            key::CONSUMER_GROUP_NAME
+            | key::SUBSCRIPTION_NAME
+            | key::RABBITMQ_DELIVERY_TAG
+            | "messaging.gcp_pubsub.message.ack_id"
+            | "messaging.gcp_pubsub.message.delivery_attempt"
+            | key::MESSAGE_AGE
+            | key::MESSAGE_ATTEMPT
+            | key::NATS_STREAM_NAME
+            | key::NATS_STREAM_SEQUENCE => Self::TYPED.but(BEFORE_A_CONSUMER),
+            // A settlement sends nothing of the message again.
+            key::BODY_SIZE | key::ENVELOPE_SIZE | key::KAFKA_MESSAGE_KEY | key::KAFKA_TOMBSTONE => {
+                Self::TYPED.but(Self::SETTLE)
+            }
+            // A creation asks no broker for anything.
+            key::CLIENT_ID | key::KAFKA_OFFSET => Self::TYPED.but(Self::CREATE),
+            key::DESTINATION_TEMPORARY
+            | key::DESTINATION_ANONYMOUS
+            | key::RABBITMQ_ROUTING_KEY
+            | "aws.sqs.queue.url" => Self::SEND.and(Self::RECEIVE).and(Self::PROCESS),
+            "aws.sns.topic.arn" => Self::SEND,
+            "messaging.gcp_pubsub.message.ordering_key" => BEFORE_A_CONSUMER,
+            _ => Self::ALL,
+        }
+    }
 }
 
 /// Whether an attribute may be set when the span has started, where that is cheaper. Samplers have no use for
@@ -204,7 +242,11 @@ pub(crate) fn span_name(
     if rest == Some(destination) {
         Cow::Borrowed(known)
     } else {
-        Cow::Owned([operation, " ", destination].concat())
+        let mut name = String::with_capacity(operation.len() + 1 + destination.len());
+        name.push_str(operation);
+        name.push(' ');
+        name.push_str(destination);
+        Cow::Owned(name)
     }
 }
 

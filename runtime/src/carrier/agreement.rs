@@ -1,18 +1,21 @@
 //! What several messages agree on.
 
+use std::mem;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use opentelemetry::{Key, KeyValue};
 
+use super::facts::Facts;
 #[cfg(feature = "metrics")]
-use super::facts::{
+use super::known_facts::{
     CONSUMER_GROUP, Fact, PARTITION, SERVER_ADDRESS, SERVER_PORT, SUBSCRIPTION, SYSTEM, TEMPLATE,
 };
-use super::facts::{DESTINATION, Facts, ID, KEYS};
+use super::known_facts::{DESTINATION, ID, KEYS, Places};
 use super::notes::age;
 use super::said::Said;
 use crate::rare::Rare;
-use crate::semconv::belongs_on;
+use crate::semconv::Operations;
 
 /// What several messages agree on.
 #[derive(Debug, Clone, Default)]
@@ -29,33 +32,12 @@ struct Differences {
     others: Vec<Key>,
 }
 
-/// Some places of facts.
-#[derive(Debug, Clone, Copy, Default)]
-struct Places(u32);
-
-const _: () = assert!(KEYS.len() <= 32, "each has a bit");
-
-impl Places {
-    fn add(&mut self, at: usize) {
-        self.0 |= 1 << at;
-    }
-
-    fn remove(&mut self, at: usize) {
-        self.0 &= !(1 << at);
-    }
-
-    fn has(self, at: usize) -> bool {
-        self.0 & (1 << at) != 0
-    }
-}
-
 impl<'m> Agreement<'m> {
-    /// Takes those of a single message, which nobody differs from.
+    /// Takes those of a single message, which nobody differs from. Most tell none, and none are moved.
     #[inline]
-    pub(crate) fn take_only(&mut self, facts: Facts<'m>) {
-        let Facts { known, others, destination_varies } = facts;
-        if !known.is_empty() || !others.is_empty() {
-            *self.facts = Some(Facts { known, others, destination_varies });
+    pub(crate) fn take_only(&mut self, facts: &mut Facts<'m>) {
+        if !facts.is_empty() {
+            *self.facts = Some(mem::take(facts));
         }
     }
 
@@ -80,25 +62,15 @@ impl<'m> Agreement<'m> {
 
     fn compare(&mut self, facts: &Facts<'m>) {
         let Some(agreed) = &mut *self.facts else { return };
-        if agreed.known == facts.known && agreed.others == facts.others {
-            agreed.destination_varies |= facts.destination_varies;
+        let differing = agreed.known.differing(&facts.known);
+        agreed.destination_varies |= facts.destination_varies;
+        if differing.are_none() && agreed.others == facts.others {
             return;
         }
         let Differences { known: differs, others: others_differ } =
             &mut **self.differences.get_or_insert_default();
-        agreed.known.retain(|(at, fact)| {
-            let is_same = facts.get(*at) == Some(fact);
-            if !is_same {
-                differs.add(*at);
-            }
-            is_same
-        });
-        for (at, _) in &facts.known {
-            if agreed.get(*at).is_none() {
-                differs.add(*at);
-            }
-        }
-        agreed.destination_varies |= facts.destination_varies;
+        *differs = differs.and(differing);
+        agreed.known.remove_all(differing);
         let lost = agreed.others.iter().filter(|other| !facts.others.contains(other));
         let new = facts.others.iter().filter(|other| !agreed.others.contains(other));
         for other in lost.chain(new) {
@@ -113,12 +85,12 @@ impl<'m> Agreement<'m> {
     pub(crate) fn complete(&mut self, of_all: Facts<'m>) {
         let differences = self.differences.as_deref();
         let agreed = self.facts.get_or_insert_default();
-        if agreed.get(DESTINATION).is_none() {
+        if !agreed.known.has(DESTINATION) {
             agreed.destination_varies |= of_all.destination_varies;
         }
         for (at, fact) in of_all.known {
-            if agreed.get(at).is_none() && !differences.is_some_and(|it| it.known.has(at)) {
-                agreed.set(at, fact);
+            if !agreed.known.has(at) && !differences.is_some_and(|it| it.known.has(at)) {
+                agreed.known.set(at, fact);
             }
         }
         let is_new = |other: &KeyValue| {
@@ -153,22 +125,23 @@ impl<'m> Agreement<'m> {
         self.facts.as_ref()?.text_at(SYSTEM)
     }
 
-    /// What is agreed on of that which has few values. A destination's plain name is one of these
-    /// only if the user gave it: what messages tell may be a name for each customer.
+    /// Adds to a list what is agreed on of that which has few values. A destination's plain name is one of
+    /// these only if the user gave it: what messages tell may be a name for each customer.
     #[cfg(feature = "metrics")]
-    pub(crate) fn attributes_of_few_values(
+    pub(crate) fn add_attributes_of_few_values(
         &self,
+        attributes: &mut Vec<KeyValue>,
         operation_type: &str,
-    ) -> impl Iterator<Item = KeyValue> {
-        let destination = self.facts.as_ref().and_then(|facts| facts.get(DESTINATION));
+    ) {
+        let destination = self.facts.as_ref().and_then(|facts| facts.known.get(DESTINATION));
         let destination_is_given = matches!(destination, Some(Fact::Said(_)));
-        let has_few = move |at| match at {
+        let has_few = |at| match at {
             SYSTEM | TEMPLATE | PARTITION | SUBSCRIPTION | CONSUMER_GROUP | SERVER_ADDRESS
             | SERVER_PORT => true,
             DESTINATION => destination_is_given,
             _ => false,
         };
-        self.attributes_where(operation_type, has_few, |_| false)
+        self.add_attributes_where(attributes, operation_type, has_few, |_| false);
     }
 
     /// The message's own id, if that is the same for all.
@@ -193,21 +166,21 @@ impl<'m> Agreement<'m> {
 
     #[inline(never)]
     fn overrule_by(&mut self, said: Said) {
-        let facts = self.facts.get_or_insert_default();
+        // Most messages tell nothing of themselves, and then nothing is outdated.
+        let Some(facts) = &mut *self.facts else {
+            *self.facts = Some(said.into_facts());
+            return;
+        };
         facts.destination_varies &= !said.says(DESTINATION);
-        for at in said.outdated() {
-            facts.known.retain(|(known, _)| *known != at);
+        let outdated = said.outdated();
+        if !outdated.are_none() {
+            facts.known.remove_all(outdated);
         }
         if let Some(differences) = &mut *self.differences {
-            let settled = said.outdated().chain(said.places());
-            settled.for_each(|at| differences.known.remove(at));
+            differences.known = differences.known.but(outdated.and(said.places()));
         }
-        if facts.known.is_empty() {
-            facts.known = said.into_facts();
-        } else {
-            for (at, fact) in said.into_facts() {
-                facts.set(at, fact);
-            }
+        for (at, fact) in said.into_facts().known {
+            facts.known.set(at, fact);
         }
     }
 
@@ -218,14 +191,14 @@ impl<'m> Agreement<'m> {
 
     /// Adds to a list what is agreed on and belongs on the span of such an operation.
     pub(crate) fn add_attributes(&self, attributes: &mut Vec<KeyValue>, operation_type: &str) {
-        if self.facts.is_some() {
-            attributes.extend(self.attributes(operation_type));
-        }
+        self.add_attributes_where(attributes, operation_type, |_| true, |_| true);
     }
 
     /// All that is agreed on and belongs on the span of such an operation.
-    pub(crate) fn attributes(&self, operation_type: &str) -> impl Iterator<Item = KeyValue> {
-        self.attributes_where(operation_type, |_| true, |_| true)
+    pub(crate) fn attributes(&self, operation_type: &str) -> Vec<KeyValue> {
+        let mut attributes = Vec::new();
+        self.add_attributes(&mut attributes, operation_type);
+        attributes
     }
 
     /// What is agreed on here, of that on which `others` differ.
@@ -234,34 +207,44 @@ impl<'m> Agreement<'m> {
         others: &Self,
         operation_type: &str,
     ) -> Vec<KeyValue> {
-        let Some(differences) = &*others.differences else { return Vec::new() };
-        self.attributes_where(
-            operation_type,
-            |at| differences.known.has(at),
-            |key| differences.others.contains(key),
-        )
-        .collect()
+        let mut attributes = Vec::new();
+        if let Some(differences) = &*others.differences {
+            self.add_attributes_where(
+                &mut attributes,
+                operation_type,
+                |at| differences.known.has(at),
+                |key| differences.others.contains(key),
+            );
+        }
+        attributes
     }
 
-    fn attributes_where(
+    fn add_attributes_where(
         &self,
+        attributes: &mut Vec<KeyValue>,
         operation_type: &str,
         known_is: impl Fn(usize) -> bool,
         other_is: impl Fn(&Key) -> bool,
-    ) -> impl Iterator<Item = KeyValue> {
-        let facts = self.facts.as_ref();
-        let known = facts.into_iter().flat_map(|facts| &facts.known);
-        let known = known.filter_map(move |(at, fact)| {
-            let belongs = known_is(*at) && belongs_on(KEYS[*at], operation_type);
-            belongs.then(|| fact.attribute(KEYS[*at])).flatten()
-        });
-        let others = facts.into_iter().flat_map(|facts| &facts.others);
-        let others = others.filter(move |other| {
+    ) {
+        let Some(facts) = &*self.facts else { return };
+        let (operation, operations) = (Operations::of_type(operation_type), &*OPERATIONS);
+        for (at, fact) in facts.known.iter() {
+            if known_is(at) && operations[at].has_any(operation) {
+                fact.add_attribute(KEYS[at], attributes);
+            }
+        }
+        for other in &facts.others {
             let key = other.key.as_str();
             // Set twice it would be exported twice.
-            let is_known = |facts: &Facts<'_>| facts.known.iter().any(|(at, _)| KEYS[*at] == key);
-            other_is(&other.key) && belongs_on(key, operation_type) && !facts.is_some_and(is_known)
-        });
-        known.chain(others.cloned())
+            let is_known = || facts.known.iter().any(|(at, _)| KEYS[at] == key);
+            let belongs = || Operations::that_tell(key).has_any(operation);
+            if other_is(&other.key) && belongs() && !is_known() {
+                attributes.push(other.clone());
+            }
+        }
     }
 }
+
+/// Those on whose spans each fact belongs, by its place.
+static OPERATIONS: LazyLock<[Operations; KEYS.len()]> =
+    LazyLock::new(|| KEYS.map(Operations::that_tell));

@@ -3,11 +3,14 @@
 use std::borrow::Cow;
 use std::time::SystemTime;
 
-use opentelemetry::{Key, KeyValue};
+use opentelemetry::KeyValue;
 
 use super::fact_values::AttributeValue;
-use super::notes::age;
-use crate::semconv::key;
+use super::known_facts::{
+    ANONYMOUS, ATTEMPT, BODY_SIZE, CLIENT, CONSUMER_GROUP, CONVERSATION, DELIVERY_TAG, DESTINATION,
+    ENVELOPE_SIZE, Fact, ID, KAFKA_KEY, KAFKA_OFFSET, KAFKA_TOMBSTONE, KnownFacts, PARTITION,
+    ROUTING_KEY, SENT_AT, SERVER_ADDRESS, SERVER_PORT, SUBSCRIPTION, SYSTEM, TEMPLATE, TEMPORARY,
+};
 
 /// What a message tells about itself: filled by [`Message::describe`](crate::Message::describe).
 ///
@@ -25,71 +28,12 @@ use crate::semconv::key;
 /// ```
 #[derive(Debug, Default, Clone)]
 pub struct Facts<'m> {
-    /// Each with its place in [`KEYS`], once.
-    pub(super) known: Vec<(usize, Fact<'m>)>,
+    pub(super) known: KnownFacts<'m>,
     /// Attributes that have no setter: those of a system, and headers that the handler wants.
     pub(super) others: Vec<KeyValue>,
     /// The destination's plain name is one of too many for a span's name.
     pub(super) destination_varies: bool,
 }
-
-#[derive(Debug, Clone)]
-pub(super) enum Fact<'m> {
-    Text(Cow<'m, str>),
-    /// What the user says, or a client's own name: it need not be copied.
-    Said(Cow<'static, str>),
-    Count(u64),
-    Time(SystemTime),
-    True,
-}
-
-/// The attribute each fact becomes, by its place.
-pub(super) const KEYS: [&str; 22] = [
-    key::SYSTEM,
-    key::DESTINATION_NAME,
-    key::DESTINATION_TEMPLATE,
-    key::DESTINATION_TEMPORARY,
-    key::DESTINATION_ANONYMOUS,
-    key::PARTITION_ID,
-    key::SUBSCRIPTION_NAME,
-    key::CONSUMER_GROUP_NAME,
-    key::CLIENT_ID,
-    key::SERVER_ADDRESS,
-    key::SERVER_PORT,
-    key::MESSAGE_ID,
-    key::CONVERSATION_ID,
-    key::BODY_SIZE,
-    key::ENVELOPE_SIZE,
-    key::KAFKA_MESSAGE_KEY,
-    key::KAFKA_OFFSET,
-    key::KAFKA_TOMBSTONE,
-    key::RABBITMQ_ROUTING_KEY,
-    key::RABBITMQ_DELIVERY_TAG,
-    key::MESSAGE_AGE,
-    key::MESSAGE_ATTEMPT,
-];
-pub(super) const SYSTEM: usize = 0;
-pub(super) const DESTINATION: usize = 1;
-pub(super) const TEMPLATE: usize = 2;
-pub(super) const TEMPORARY: usize = 3;
-pub(super) const ANONYMOUS: usize = 4;
-pub(super) const PARTITION: usize = 5;
-pub(super) const SUBSCRIPTION: usize = 6;
-pub(super) const CONSUMER_GROUP: usize = 7;
-pub(super) const CLIENT: usize = 8;
-pub(super) const SERVER_ADDRESS: usize = 9;
-pub(super) const SERVER_PORT: usize = 10;
-pub(super) const ID: usize = 11;
-const CONVERSATION: usize = 12;
-const BODY_SIZE: usize = 13;
-const ENVELOPE_SIZE: usize = 14;
-const KAFKA_KEY: usize = 15;
-const KAFKA_OFFSET: usize = 16;
-const KAFKA_TOMBSTONE: usize = 17;
-const ROUTING_KEY: usize = 18;
-const DELIVERY_TAG: usize = 19;
-const SENT_AT: usize = 20;
-const ATTEMPT: usize = 21;
 
 impl<'m> Facts<'m> {
     /// The messaging system, as `messaging.system` names it: `kafka`, `rabbitmq`, `aws_sqs`.
@@ -260,17 +204,19 @@ impl<'m> Facts<'m> {
         self.destination_varies = false;
     }
 
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.known.len() + self.others.len()
     }
 
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// Fills in when the message was sent where the message itself does not know.
     pub(crate) fn sent_at_unless_known(&mut self, noted: SystemTime) {
-        if self.get(SENT_AT).is_none() {
+        if !self.known.has(SENT_AT) {
             self.sent_at(noted);
         }
     }
@@ -278,21 +224,21 @@ impl<'m> Facts<'m> {
     /// When the message was sent.
     #[inline(never)]
     pub(crate) fn time_sent(&self) -> Option<SystemTime> {
-        match self.get(SENT_AT) {
+        match self.known.get(SENT_AT) {
             Some(Fact::Time(sent)) => Some(*sent),
             _ => None,
         }
     }
 
     pub(super) fn into_owned(self) -> Facts<'static> {
-        let known = self.known.into_iter().map(|(at, fact)| (at, fact.into_owned()));
         Facts {
-            known: known.collect(),
+            known: self.known.into_owned(),
             others: self.others,
             destination_varies: self.destination_varies,
         }
     }
 
+    #[inline]
     fn destination_that(&mut self, varies: bool, destination: Cow<'m, str>) -> &mut Self {
         if !destination.is_empty() {
             self.destination_varies = varies;
@@ -300,81 +246,30 @@ impl<'m> Facts<'m> {
         self.text(DESTINATION, destination)
     }
 
+    #[inline]
     fn text(&mut self, at: usize, text: Cow<'m, str>) -> &mut Self {
         // An empty text tells nothing: a broker's default for "not set".
         if text.is_empty() { self } else { self.set(at, Fact::Text(text)) }
     }
 
-    pub(super) fn set(&mut self, at: usize, fact: Fact<'m>) -> &mut Self {
-        match self.known.iter_mut().find(|(known, _)| *known == at) {
-            Some((_, known)) => *known = fact,
-            None => self.known.push((at, fact)),
-        }
+    #[inline]
+    fn set(&mut self, at: usize, fact: Fact<'m>) -> &mut Self {
+        self.known.set(at, fact);
         self
-    }
-
-    pub(super) fn get(&self, at: usize) -> Option<&Fact<'m>> {
-        self.known.iter().find(|(known, _)| *known == at).map(|(_, fact)| fact)
     }
 
     #[inline(never)]
     pub(super) fn text_at(&self, at: usize) -> Option<&str> {
-        self.get(at).and_then(Fact::as_text)
+        self.known.get(at).and_then(Fact::as_text)
     }
 
     /// The destination as a span's name may show it: the template, which has few values, before
     /// the name (conventions, "Span name").
     #[inline(never)]
     pub(super) fn destination_for_a_name(&self) -> Option<&str> {
-        let has_few_names = !self.destination_varies
-            && self.get(TEMPORARY).is_none()
-            && self.get(ANONYMOUS).is_none();
+        let has_few_names =
+            !self.destination_varies && !self.known.has(TEMPORARY) && !self.known.has(ANONYMOUS);
         let name = || self.text_at(DESTINATION).filter(|_| has_few_names);
         self.text_at(TEMPLATE).or_else(name)
-    }
-}
-
-/// Told by whomever.
-impl PartialEq for Fact<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Fact::Count(one), Fact::Count(other)) => one == other,
-            (Fact::Time(one), Fact::Time(other)) => one == other,
-            (Fact::True, Fact::True) => true,
-            _ => self.as_text().is_some() && self.as_text() == other.as_text(),
-        }
-    }
-}
-
-impl Fact<'_> {
-    fn as_text(&self) -> Option<&str> {
-        match self {
-            Fact::Text(text) | Fact::Said(text) => Some(text),
-            Fact::Count(_) | Fact::Time(_) | Fact::True => None,
-        }
-    }
-
-    fn into_owned(self) -> Fact<'static> {
-        match self {
-            Fact::Text(text) => Fact::Text(Cow::Owned(text.into_owned())),
-            Fact::Said(text) => Fact::Said(text),
-            Fact::Count(count) => Fact::Count(count),
-            Fact::Time(time) => Fact::Time(time),
-            Fact::True => Fact::True,
-        }
-    }
-
-    /// As an attribute; a time as the age that it has now.
-    pub(super) fn attribute(&self, key: &'static str) -> Option<KeyValue> {
-        let key = Key::from_static_str(key);
-        Some(match self {
-            Fact::Text(text) => KeyValue::new(key, text.clone().into_owned()),
-            // What is not owned need not be asked again what it is.
-            Fact::Said(Cow::Borrowed(text)) => KeyValue::new(key, *text),
-            Fact::Said(Cow::Owned(text)) => KeyValue::new(key, text.clone()),
-            Fact::Count(count) => KeyValue::new(key, i64::try_from(*count).unwrap_or(i64::MAX)),
-            Fact::Time(sent) => KeyValue::new(key, age(*sent)?.as_secs_f64()),
-            Fact::True => KeyValue::new(key, true),
-        })
     }
 }

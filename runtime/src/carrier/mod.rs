@@ -8,6 +8,7 @@ mod context;
 pub(crate) mod fact_values;
 mod facts;
 pub(crate) mod hops;
+mod known_facts;
 mod maps;
 mod message;
 mod notes;

@@ -2,15 +2,16 @@
 
 use std::borrow::Cow;
 
-use super::facts::{
-    ANONYMOUS, CLIENT, CONSUMER_GROUP, DESTINATION, Fact, SERVER_ADDRESS, SERVER_PORT, SYSTEM,
-    TEMPLATE, TEMPORARY,
+use super::facts::Facts;
+use super::known_facts::{
+    ANONYMOUS, CLIENT, CONSUMER_GROUP, DESTINATION, Fact, KnownFacts, Places, SERVER_ADDRESS,
+    SERVER_PORT, SYSTEM, TEMPLATE, TEMPORARY,
 };
 
-/// Facts that the user tells, each with its place and once. An empty text says nothing, as of a setting
+/// Facts that the user tells. An empty text says nothing, as of a setting
 /// that is not set.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Said(Vec<(usize, Fact<'static>)>);
+pub(crate) struct Said(KnownFacts<'static>);
 
 impl Said {
     pub(crate) fn system(&mut self, system: Cow<'static, str>) {
@@ -55,32 +56,35 @@ impl Said {
     }
 
     fn fact(&mut self, at: usize, fact: Option<Fact<'static>>) {
-        self.0.retain(|(known, _)| *known != at);
-        self.0.extend(fact.map(|fact| (at, fact)));
+        match fact {
+            Some(fact) => self.0.set(at, fact),
+            None => self.0.remove_all(Places::of(at)),
+        }
     }
 
     pub(super) fn is_nothing(&self) -> bool {
         self.0.is_empty()
     }
 
-    pub(super) fn into_facts(self) -> Vec<(usize, Fact<'static>)> {
-        self.0
+    pub(super) fn into_facts(self) -> Facts<'static> {
+        Facts { known: self.0, ..Facts::default() }
     }
 
     /// The places whose facts, where a message tells them, are about what the user names otherwise: the
     /// form of another destination's name, another server's port.
-    pub(super) fn outdated(&self) -> impl Iterator<Item = usize> + use<> {
-        let of_destination = self.says(DESTINATION).then_some([TEMPLATE, TEMPORARY, ANONYMOUS]);
-        let of_server = self.says(SERVER_ADDRESS).then_some(SERVER_PORT);
-        of_destination.into_iter().flatten().chain(of_server)
+    pub(super) fn outdated(&self) -> Places {
+        const OF_A_DESTINATION: Places =
+            Places::of(TEMPLATE).and(Places::of(TEMPORARY)).and(Places::of(ANONYMOUS));
+        let of = |at, those| if self.says(at) { those } else { Places::default() };
+        of(DESTINATION, OF_A_DESTINATION).and(of(SERVER_ADDRESS, Places::of(SERVER_PORT)))
     }
 
-    pub(super) fn places(&self) -> impl Iterator<Item = usize> {
-        self.0.iter().map(|(at, _)| *at)
+    pub(super) fn places(&self) -> Places {
+        self.0.places()
     }
 
     pub(super) fn says(&self, at: usize) -> bool {
-        self.places().any(|known| known == at)
+        self.0.has(at)
     }
 }
 
@@ -103,7 +107,8 @@ mod tests {
         let mut said = Said::default();
         said.destination("bills".into());
         said.destination("orders".into());
-        assert_eq!(said.clone().into_facts(), [(DESTINATION, Fact::Said("orders".into()))]);
+        assert_eq!(said.0.len(), 1);
+        assert_eq!(said.0.get(DESTINATION), Some(&Fact::Said("orders".into())));
         said.destination("".into());
         assert!(said.is_nothing());
 

@@ -277,7 +277,7 @@ impl Known {
         let said = operation.said.clone();
         let mut facts = Agreement::default();
         facts.overrule(said.clone());
-        let told = facts.attributes(kind::RECEIVE).map(|told| told.key);
+        let told = facts.attributes(kind::RECEIVE).into_iter().map(|told| told.key);
         let told = told.chain(fields.iter().map(|(name, _)| Key::from_static_str(name))).collect();
         Self { said, told }
     }
@@ -286,7 +286,7 @@ impl Known {
         let Some(mut received) = brought.polled(WANTED) else { return };
         received.facts.overrule(self.said.clone());
         let links = received.take_links_to_origins(kind::RECEIVE, MAX_LINKS);
-        let mut attributes: Vec<KeyValue> = received.facts.attributes(kind::RECEIVE).collect();
+        let mut attributes = received.facts.attributes(kind::RECEIVE);
         attributes.extend(left_out(received.distinct_origins(), MAX_LINKS));
         attributes.extend(received.batch_size().map(|size| count(key::BATCH_MESSAGE_COUNT, size)));
         attributes.retain(|attribute| !self.told.contains(&attribute.key));

@@ -164,7 +164,7 @@ impl<'m> Received<'m> {
         self.contexts.add(&self.reading);
         #[cfg(feature = "metrics")]
         self.sent.extend(facts.time_sent());
-        self.facts.take_only(facts);
+        self.facts.take_only(&mut facts);
     }
 
     /// Takes one of several messages; what was told of the last one makes room in `facts`.

@@ -52,7 +52,7 @@ impl Measured {
         messages: usize,
     ) -> Self {
         let mut attributes = vec![KeyValue::new(key::OPERATION_NAME, operation_name)];
-        attributes.extend(facts.attributes_of_few_values(operation_type));
+        facts.add_attributes_of_few_values(&mut attributes, operation_type);
         Self {
             operation_type,
             is_typed: true,
@@ -88,7 +88,9 @@ impl Measured {
 
     /// Adds what a poll brought.
     pub(crate) fn bring(&mut self, facts: &Agreement<'_>, messages: usize) {
-        for attribute in facts.attributes_of_few_values(self.operation_type) {
+        let mut brought = Vec::new();
+        facts.add_attributes_of_few_values(&mut brought, self.operation_type);
+        for attribute in brought {
             if self.attribute(attribute.key.as_str()).is_none() {
                 self.attributes.push(attribute);
             }

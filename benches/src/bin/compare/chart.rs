@@ -20,7 +20,7 @@ type Rows = SegmentedCoord<RangedCoordusize>;
 type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, Rows>>;
 type Drawn = Result<(), Box<dyn Error>>;
 
-const PANEL: (u32, u32) = (600, 330);
+const PANEL: (u32, u32) = (600, 350);
 const COLUMNS: usize = 2;
 /// Room for the legend beside the bars.
 const AXIS_END: f64 = 2.4;
