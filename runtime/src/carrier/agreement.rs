@@ -51,12 +51,14 @@ impl<'m> Agreement<'m> {
         }
     }
 
-    /// The same, where they are not needed any more.
-    pub(crate) fn add_owned(&mut self, facts: Facts<'m>) {
+    /// The same, where they are not needed any more. Most messages tell none, and none are moved.
+    pub(crate) fn add_owned(&mut self, facts: &mut Facts<'m>) {
         if self.facts.is_some() {
-            self.add(&facts);
+            self.add(facts);
+        } else if facts.is_empty() {
+            *self.facts = Some(Facts::default());
         } else {
-            *self.facts = Some(facts);
+            *self.facts = Some(mem::take(facts));
         }
     }
 

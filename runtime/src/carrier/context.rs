@@ -108,6 +108,10 @@ impl TraceContext {
         self
     }
 
+    pub(crate) fn set_notes(&mut self, notes: Notes) {
+        self.notes = notes;
+    }
+
     pub(crate) fn notes(&self) -> &Notes {
         &self.notes
     }

@@ -47,8 +47,8 @@ impl Notes {
 
     pub(super) fn write(&self, injector: &mut dyn Injector) {
         let since_1970 = self.sent.and_then(|sent| sent.duration_since(UNIX_EPOCH).ok());
-        if let Some(since) = since_1970 {
-            injector.set(SENT, since.as_millis().to_string());
+        if let Some(since) = since_1970.and_then(|since| u64::try_from(since.as_millis()).ok()) {
+            injector.set(SENT, since.to_string());
         }
         if self.asks_for_new_trace {
             injector.set(BREAK, "1".to_owned());

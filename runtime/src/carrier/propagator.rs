@@ -194,11 +194,15 @@ pub(crate) fn carried() -> (Vec<Cow<'static, str>>, GlobalPropagator) {
         if carries_nothing(propagator) {
             (W3C.map(Cow::Borrowed).to_vec(), GlobalPropagator::None)
         } else if propagation::is_global() {
-            (fields(propagator), GlobalPropagator::Ours)
+            (names(propagator), GlobalPropagator::Ours)
         } else {
-            (fields(propagator), GlobalPropagator::Applications)
+            (names(propagator), GlobalPropagator::Applications)
         }
     })
+}
+
+fn names(propagator: &dyn TextMapPropagator) -> Vec<Cow<'static, str>> {
+    propagator.fields().map(|field| Cow::Owned(field.to_owned())).collect()
 }
 
 /// Those headers of a propagator that name a span.
@@ -217,15 +221,12 @@ pub(crate) fn write<M: MessageMut + ?Sized>(context: &TraceContext, message: &mu
         return;
     }
     let mut outgoing = Outgoing::default();
-    let fields = outgoing.take_by_the_application(context.as_context());
-    if fields.is_none() {
+    let fields = outgoing.take_by_the_application(context.as_context()).unwrap_or_else(|| {
         propagation::inject(context.as_context(), &mut outgoing);
-    }
+        Fields::OURS
+    });
     context.notes().write(&mut outgoing);
-    match fields {
-        None => outgoing.replace_in(message, &W3C.map(Cow::Borrowed)),
-        Some(fields) => outgoing.replace_in(message, &fields),
-    }
+    outgoing.replace_in(message, &fields);
 }
 
 /// Writes `notes` into a message whose context, `carried`, stays.
@@ -236,16 +237,37 @@ pub(crate) fn note<M: MessageMut + ?Sized>(notes: Notes, carried: &TraceContext,
     }
     let mut outgoing = Outgoing::default();
     whole.notes().write(&mut outgoing);
-    outgoing.replace_in(message, &[]);
+    outgoing.replace_in(message, &Fields::default());
 }
 
 /// A propagator's headers, for when it is not locked any more.
-fn fields(propagator: &dyn TextMapPropagator) -> Vec<Cow<'static, str>> {
-    let kept = |field: &str| match W3C.into_iter().find(|name| *name == field) {
-        Some(name) => Cow::Borrowed(name),
-        None => Cow::Owned(field.to_owned()),
-    };
-    propagator.fields().map(kept).collect()
+#[derive(Debug, Default)]
+struct Fields {
+    /// Which of the W3C's, in their order.
+    of_w3c: [bool; W3C.len()],
+    /// In lower case.
+    others: Vec<String>,
+}
+
+impl Fields {
+    const OURS: Self = Self { of_w3c: [true; W3C.len()], others: Vec::new() };
+
+    fn of(propagator: &dyn TextMapPropagator) -> Self {
+        let mut fields = Self::default();
+        for field in propagator.fields() {
+            match W3C.iter().position(|name| *name == field) {
+                Some(at) => fields.of_w3c[at] = true,
+                None => fields.others.push(field.to_ascii_lowercase()),
+            }
+        }
+        fields
+    }
+
+    fn names(&self) -> impl Iterator<Item = &str> {
+        let of_w3c =
+            W3C.into_iter().zip(self.of_w3c).filter_map(|(name, is_one)| is_one.then_some(name));
+        of_w3c.chain(self.others.iter().map(String::as_str))
+    }
 }
 
 /// Whether the application has set no propagator.
@@ -278,11 +300,11 @@ impl Injector for Outgoing {
 }
 
 impl Outgoing {
-    /// Takes what the application's propagator writes, and gives back that one's fields; `None` where it is
-    /// ours that writes.
+    /// Takes what the application's propagator writes, and gives back that one's fields; `None` where it is ours
+    /// that writes.
     ///
     /// Nothing is written into the message here, where the propagator is locked: that is the user's code.
-    fn take_by_the_application(&mut self, context: &Context) -> Option<Vec<Cow<'static, str>>> {
+    fn take_by_the_application(&mut self, context: &Context) -> Option<Fields> {
         if propagation::is_global() {
             return None;
         }
@@ -291,17 +313,16 @@ impl Outgoing {
                 return None;
             }
             propagator.inject_context(context, self);
-            Some(fields(propagator))
+            Some(Fields::of(propagator))
         })
     }
 
     /// Writes them in place of all `fields` and of our own headers, as far as the message takes them.
-    fn replace_in<M: MessageMut + ?Sized>(self, message: &mut M, fields: &[Cow<'static, str>]) {
-        let fields = || fields.iter().map(AsRef::as_ref);
+    fn replace_in<M: MessageMut + ?Sized>(self, message: &mut M, fields: &Fields) {
         // First, to make room: and a new `traceparent` beside an old `tracestate` would be a context
         // nobody sent.
-        for name in fields().chain(notes::NAMES) {
-            message.remove_header(&lower_case(name));
+        for name in fields.names().chain(notes::NAMES) {
+            message.remove_header(name);
         }
         let known = Known::ALL.iter().zip(&self.known);
         let mut known = known.filter_map(|(known, value)| Some((known.name(), value.as_deref()?)));
@@ -310,7 +331,7 @@ impl Outgoing {
             .others
             .iter()
             .map(|(name, value)| (&**name, &**value))
-            .partition(|(name, _)| fields().any(|field| field.eq_ignore_ascii_case(name)));
+            .partition(|(name, _)| fields.others.iter().any(|field| field == *name));
         let traceparent =
             self.known[Known::Traceparent as usize].as_deref().map(|value| (TRACEPARENT, value));
         let naming_the_span = traceparent.into_iter().chain(naming_the_span);
@@ -330,13 +351,5 @@ impl Outgoing {
                 message.set_header(name, value);
             }
         }
-    }
-}
-
-fn lower_case(name: &str) -> Cow<'_, str> {
-    if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        Cow::Owned(name.to_ascii_lowercase())
-    } else {
-        Cow::Borrowed(name)
     }
 }

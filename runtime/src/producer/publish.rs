@@ -7,6 +7,7 @@ use opentelemetry::trace::SpanContext;
 
 use crate::carrier::{self, Agreement, BatchMut, Facts, Message, MessageMut, Notes, TraceContext};
 use crate::consumer::{Many, One};
+use crate::rare::Rare;
 use crate::relation::{MAX_LINKS, Origins};
 
 /// A message, or a batch of them, that trace context can be written into. `Number` is inferred:
@@ -94,14 +95,18 @@ impl<'m, 'k> Look<'m, 'k> {
         let mut facts = Facts::default();
         message.describe(&mut facts);
         let existing = context.span_context();
-        let stays = (self.keeps)(&existing);
-        if stays {
+        let found = if (self.keeps)(&existing) {
             self.kept.add(&existing, &facts);
             self.messages_kept += 1;
-        }
-        self.facts.add_owned(facts);
+            Found::ToStay(context)
+        } else if context.is_empty() {
+            Found::Nothing
+        } else {
+            Found::ToGo
+        };
+        self.facts.add_owned(&mut facts);
         self.messages += 1;
-        self.carried.push((context, stays));
+        self.carried.push(found);
     }
 }
 
@@ -111,24 +116,34 @@ impl fmt::Debug for Look<'_, '_> {
     }
 }
 
-/// The context of each message, and whether it stays. One alone needs no allocation.
+/// What each message carries. That of one alone needs no allocation.
 #[derive(Debug, Default)]
 pub(super) struct Carried {
-    first: Option<(TraceContext, bool)>,
-    others: VecDeque<(TraceContext, bool)>,
+    first: Option<Found>,
+    others: Rare<VecDeque<Found>>,
+}
+
+/// What a message carries before it is sent.
+#[derive(Debug)]
+enum Found {
+    Nothing,
+    /// A context that is replaced.
+    ToGo,
+    /// A context that somebody chose.
+    ToStay(TraceContext),
 }
 
 impl Carried {
-    fn push(&mut self, message: (TraceContext, bool)) {
+    fn push(&mut self, found: Found) {
         if self.first.is_none() {
-            self.first = Some(message);
+            self.first = Some(found);
         } else {
-            self.others.push_back(message);
+            self.others.get_or_insert_default().push_back(found);
         }
     }
 
-    fn next(&mut self) -> Option<(TraceContext, bool)> {
-        self.first.take().or_else(|| self.others.pop_front())
+    fn next(&mut self) -> Option<Found> {
+        self.first.take().or_else(|| self.others.as_mut()?.pop_front())
     }
 }
 
@@ -154,17 +169,18 @@ impl Writing {
     }
 
     fn write_into<M: MessageMut + ?Sized>(&mut self, message: &mut M) {
-        let Some((carried, stays)) = self.carried.next() else { return };
-        // What somebody chose is left alone unless this producer has something to say itself.
-        if stays {
+        let Some(found) = self.carried.next() else { return };
+        if let Found::ToStay(carried) = found {
+            // What somebody chose is left alone unless this producer has something to say itself.
             if self.has_to_say {
                 carrier::note(self.notes_for(message), &carried, message);
             }
             return;
         }
         if !self.context.is_empty() {
-            self.context.clone().with_notes(self.notes_for(message)).write_to(message);
-        } else if !carried.is_empty() {
+            self.context.set_notes(self.notes_for(message));
+            self.context.write_to(message);
+        } else if matches!(found, Found::ToGo) {
             // There is nothing to write, but the context that is there has to go.
             self.context.write_to(message);
         }

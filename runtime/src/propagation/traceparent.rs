@@ -67,23 +67,32 @@ pub(crate) fn print_with(context: &SpanContext, flags: TraceFlags) -> Option<Str
     if !context.is_valid() {
         return None;
     }
-    let mut header = String::with_capacity(LENGTH);
-    push_hex(&mut header, &[0]);
-    header.push('-');
-    push_hex(&mut header, &context.trace_id().to_bytes());
-    header.push('-');
-    push_hex(&mut header, &context.span_id().to_bytes());
-    header.push('-');
-    push_hex(&mut header, &[(flags & KNOWN_FLAGS).to_u8()]);
-    Some(header)
+    let mut ids = [0; 24];
+    ids[..16].copy_from_slice(&context.trace_id().to_bytes());
+    ids[16..].copy_from_slice(&context.span_id().to_bytes());
+    let mut header = *b"00-................................-................-..";
+    let digits = digits(&ids);
+    header[3..35].copy_from_slice(&digits[..32]);
+    header[36..52].copy_from_slice(&digits[32..]);
+    let flags = (flags & KNOWN_FLAGS).to_u8();
+    [header[53], header[54]] = [digit_of(flags >> 4), digit_of(flags & 0xf)];
+    std::str::from_utf8(&header).ok().map(str::to_owned)
 }
 
-fn push_hex(to: &mut String, bytes: &[u8]) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    for byte in bytes {
-        to.push(char::from(DIGITS[usize::from(byte >> 4)]));
-        to.push(char::from(DIGITS[usize::from(byte & 0xf)]));
+/// The digits of so many bytes: as [`bytes`], the other way round.
+#[inline(never)]
+fn digits(bytes: &[u8; 24]) -> [u8; 48] {
+    let mut digits = [0; 48];
+    for (byte, digits) in bytes.iter().zip(digits.chunks_exact_mut(2)) {
+        digits[0] = digit_of(byte >> 4);
+        digits[1] = digit_of(byte & 0xf);
     }
+    digits
+}
+
+fn digit_of(value: u8) -> u8 {
+    let letter = if value > 9 { b'a' - b'0' - 10 } else { 0 };
+    b'0' + value + letter
 }
 
 #[inline(never)]
