@@ -154,6 +154,36 @@ pub async fn api_record(record: &Record) -> usize {
     result
 }
 
+/// A message on its way out: a span, and its context written into the headers.
+pub async fn api_send(headers: &mut Message) -> usize {
+    let tracer = global::tracer("bench");
+    let span = tracer
+        .span_builder("send orders")
+        .with_kind(SpanKind::Producer)
+        .with_attributes(vec![
+            KeyValue::new("messaging.operation.name", "send"),
+            KeyValue::new("messaging.operation.type", "send"),
+            KeyValue::new("code.function.name", "throughline_benches::by_hand::send"),
+            KeyValue::new("messaging.system", "kafka"),
+            KeyValue::new("messaging.destination.name", "orders"),
+        ])
+        .start(&tracer);
+    let context = Context::current_with_span(span);
+    send_in(&context, headers);
+    let result = async { std::hint::black_box(headers.len()) }.with_context(context.clone()).await;
+    context.span().end();
+    result
+}
+
+/// By the global propagator where the set-up has one, else by the SDK's.
+fn send_in(context: &Context, headers: &mut Message) {
+    if HAS_GLOBAL_PROPAGATOR.load(Ordering::Relaxed) {
+        global::get_text_map_propagator(|it| it.inject_context(context, headers));
+    } else {
+        TraceContextPropagator::new().inject_context(context, headers);
+    }
+}
+
 /// Extracting and attaching alone: what has to be done by hand for a context to pass through.
 pub async fn pass_through(message: &Message, awaits: usize) -> usize {
     let sender = sender_of(message);
@@ -218,6 +248,21 @@ pub async fn tracing_record(record: &Record) -> usize {
     let _ = span.set_parent(Context::new());
     span.add_link(sender.span().span_context().clone());
     body(&record.headers, 0).instrument(span).await
+}
+
+/// A message on its way out.
+pub async fn tracing_send(headers: &mut Message) -> usize {
+    let span = tracing::info_span!(
+        "send orders",
+        otel.kind = "producer",
+        messaging.operation.name = "send",
+        messaging.operation.type = "send",
+        code.function.name = "throughline_benches::by_hand::send",
+        messaging.system = "kafka",
+        messaging.destination.name = "orders",
+    );
+    send_in(&span.context(), headers);
+    async { std::hint::black_box(headers.len()) }.instrument(span).await
 }
 
 /// The same as of one message, as a child of the sender's span.

@@ -1,6 +1,6 @@
 //! The handlers under throughline.
 
-use throughline::async_consumer;
+use throughline::{async_consumer, async_producer};
 
 use crate::body;
 use crate::messages::{Message, Record};
@@ -27,4 +27,10 @@ pub async fn record(#[message] record: &Record) -> usize {
 #[async_consumer(link)]
 pub async fn batch(messages: &[Message]) -> usize {
     std::hint::black_box(messages.len())
+}
+
+/// A message on its way out.
+#[async_producer(system = "kafka", destination = "orders")]
+pub async fn send(#[message] headers: &mut Message) -> usize {
+    std::hint::black_box(headers.len())
 }

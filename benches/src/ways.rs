@@ -45,6 +45,7 @@ pub fn rows<'a>(set_up: &SetUp, messages: &'a Messages) -> Vec<Row<'a>> {
     rows.extend(awaits.map(|awaits| continued(set_up, &messages.one, awaits)));
     rows.push(link_without_context(set_up, &messages.without_context));
     rows.push(link_with_facts(set_up, &messages.record));
+    rows.push(send(set_up));
     rows.extend(messages.batches.iter().map(|batch| batched(set_up, batch)));
     rows
 }
@@ -129,6 +130,17 @@ fn link_with_facts<'a>(set_up: &SetUp, record: &'a Record) -> Row<'a> {
     };
     let ours = Way::new(THROUGHLINE, move || block_on(compared::record(record)));
     Row { name: "link, seven facts".to_owned(), ways: vec![by_hand, ours] }
+}
+
+/// A message that is sent, with room for its headers and none yet.
+fn send(set_up: &SetUp) -> Row<'static> {
+    let by_hand = if set_up.through_tracing {
+        Way::new(BY_HAND, || block_on(by_hand::tracing_send(&mut Message::with_capacity(4))))
+    } else {
+        Way::new(BY_HAND, || block_on(by_hand::api_send(&mut Message::with_capacity(4))))
+    };
+    let ours = Way::new(THROUGHLINE, || block_on(compared::send(&mut Message::with_capacity(4))));
+    Row { name: "send".to_owned(), ways: vec![by_hand, ours] }
 }
 
 fn batched<'a>(set_up: &SetUp, batch: &'a [Message]) -> Row<'a> {
