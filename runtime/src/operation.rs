@@ -70,10 +70,18 @@ impl Operation {
     }
 }
 
-/// A list with room for what a span mostly says of itself and its messages.
-pub(crate) fn attribute_list(first: impl IntoIterator<Item = KeyValue>) -> Vec<KeyValue> {
+/// A list with room for what a span mostly says of itself and its messages, which begins with the operation's
+/// name and other texts.
+pub(crate) fn attribute_list<const N: usize>(
+    operation_name: Cow<'static, str>,
+    told: [(&'static str, &'static str); N],
+) -> Vec<KeyValue> {
     let mut attributes = Vec::with_capacity(12);
-    attributes.extend(first);
+    match operation_name {
+        Cow::Borrowed(name) => tell(&mut attributes, [(key::OPERATION_NAME, name)]),
+        Cow::Owned(name) => attributes.push(KeyValue::new(key::OPERATION_NAME, name)),
+    }
+    tell(&mut attributes, told);
     attributes
 }
 

@@ -6,8 +6,8 @@ mod polled;
 use std::borrow::Cow;
 use std::mem;
 
+use opentelemetry::Key;
 use opentelemetry::trace::SpanKind;
-use opentelemetry::{Key, KeyValue};
 
 pub use polled::Polled;
 
@@ -242,10 +242,7 @@ fn draft<'a>(
     // What a poll brings is not there yet.
     #[cfg(feature = "metrics")]
     let measured = Measured::new(operation_type, names.operation.clone(), &about.facts, 0);
-    let mut attributes = attribute_list([
-        KeyValue::new(key::OPERATION_NAME, names.operation),
-        KeyValue::new(key::OPERATION_TYPE, operation_type),
-    ]);
+    let mut attributes = attribute_list(names.operation, [(key::OPERATION_TYPE, operation_type)]);
     attributes.extend(operation::function(operation.site));
     about.facts.add_attributes(&mut attributes, operation_type);
     attributes.extend(left_out(about.distinct_origins(), MAX_LINKS));

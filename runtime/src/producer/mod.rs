@@ -5,8 +5,8 @@ mod publish;
 use std::borrow::Cow;
 use std::mem;
 
+use opentelemetry::Context;
 use opentelemetry::trace::{SpanContext, SpanKind, TraceContextExt};
-use opentelemetry::{Context, KeyValue};
 
 use crate::carrier::{Notes, TraceContext};
 #[cfg(feature = "metrics")]
@@ -19,7 +19,7 @@ pub use publish::Publish;
 use publish::{Look, Writing};
 
 use crate::span::{
-    ActiveSpan, Description, Draft, FieldValue, Lineage, Maker, Plain, Running, Site,
+    ActiveSpan, Description, Draft, FieldValue, Lineage, Maker, NoSpan, Plain, Running, Site,
     current_context, is_origin_of_the_running_handler, running_handler,
 };
 
@@ -182,7 +182,7 @@ impl<'a> Producer<'a> {
         look.facts.overrule(said);
         let notes = self.notes(&ambient);
         let has_to_say = self.new_trace || self.retry;
-        let mut span = self.draft(&mut look, M::IS_BATCH, ambient.clone()).start();
+        let mut span = self.start_span(&mut look, M::IS_BATCH, ambient.clone());
         let carried = mem::take(&mut look.carried);
         drop(look); // what it has seen is the message's
         let context = TraceContext::detached(&span.context());
@@ -252,30 +252,41 @@ impl<'a> Producer<'a> {
         }
     }
 
-    fn draft(&self, look: &mut Look<'_, '_>, is_batch: bool, ambient: Context) -> Draft<'a> {
+    fn start_span(&self, look: &mut Look<'_, '_>, is_batch: bool, ambient: Context) -> ActiveSpan {
         let Self { operation, fields, .. } = self;
+        let Operation { site, failure_event, .. } = *operation;
         let operation_type = if self.is_creation { operation::CREATE } else { operation::SEND };
-        let names = operation.names(operation_type, look.facts.destination_for_a_name());
-        #[cfg(feature = "metrics")]
-        let measured =
-            Measured::new(operation_type, names.operation.clone(), &look.facts, look.messages);
-        let mut attributes = attribute_list([
-            KeyValue::new(key::OPERATION_NAME, names.operation),
-            KeyValue::new(key::OPERATION_TYPE, operation_type),
-            KeyValue::new(key::FUNCTION_NAME, operation.site.qualified_function()),
-        ]);
-        look.facts.add_attributes(&mut attributes, operation_type);
-        let is_counted = is_batch && !self.is_creation;
-        attributes.extend(is_counted.then(|| count(key::BATCH_MESSAGE_COUNT, look.messages)));
-        attributes.extend(left_out(look.kept.distinct(), MAX_LINKS));
         // Only a span whose context goes into a message is its producer.
         let is_client = look.messages > 0 && look.messages_kept == look.messages;
         // A message that has a context needs none made for it.
         let is_done_already = self.is_creation && is_client;
+        #[cfg(feature = "metrics")]
+        let measured = (!is_done_already).then(|| Box::new(self.measured(look, operation_type)));
+        let maker = Maker::of(site, operation.enabled && !is_done_already);
+        if let Maker::Nobody(way) = maker {
+            return NoSpan {
+                way,
+                site,
+                failure_event,
+                parent: ambient,
+                running: Running::default(),
+                #[cfg(feature = "metrics")]
+                measured,
+            }
+            .start();
+        }
+        let names = operation.names(operation_type, look.facts.destination_for_a_name());
+        let function = (key::FUNCTION_NAME, site.qualified_function());
+        let mut attributes =
+            attribute_list(names.operation, [(key::OPERATION_TYPE, operation_type), function]);
+        look.facts.add_attributes(&mut attributes, operation_type);
+        let is_counted = is_batch && !self.is_creation;
+        attributes.extend(is_counted.then(|| count(key::BATCH_MESSAGE_COUNT, look.messages)));
+        attributes.extend(left_out(look.kept.distinct(), MAX_LINKS));
         Draft {
-            site: operation.site,
-            maker: Maker::of(operation.site, operation.enabled && !is_done_already),
-            failure_event: operation.failure_event,
+            site,
+            maker,
+            failure_event,
             description: Description {
                 name: names.span,
                 kind: if is_client { SpanKind::Client } else { SpanKind::Producer },
@@ -287,7 +298,15 @@ impl<'a> Producer<'a> {
             fields,
             running: Running::default(),
             #[cfg(feature = "metrics")]
-            measured: (!is_done_already).then(|| Box::new(measured)),
+            measured,
         }
+        .start()
+    }
+
+    #[cfg(feature = "metrics")]
+    fn measured(&self, look: &Look<'_, '_>, operation_type: &'static str) -> Measured {
+        let has_destination = look.facts.destination_for_a_name().is_some();
+        let operation_name = self.operation.verb(operation_type, has_destination);
+        Measured::new(operation_type, operation_name, &look.facts, look.messages)
     }
 }
