@@ -51,7 +51,7 @@ const WRITTEN_DOWN: [(&str, Counts); 10] = [
             (CONTINUE, 2, 9),
             (NO_CONTEXT, 1, 5),
             (FACTS, 3, 13),
-            (SEND, 5, 5),
+            (SEND, 4, 5),
             (BATCH, 7, 518),
         ],
     ),
