@@ -110,7 +110,7 @@ impl Operations {
         self.0 & others.0 != 0
     }
 
-    /// Those on whose spans, or on whose links, it belongs what a message tells under `key` (conventions,
+    /// Those whose spans, or links of these, are to have what a message tells under `key` (conventions,
     /// "Messaging spans", and the page of each system).
     pub(crate) fn that_tell(key: &str) -> Self {
         const BEFORE_A_CONSUMER: Operations = Operations::CREATE.and(Operations::SEND);

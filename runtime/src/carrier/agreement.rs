@@ -175,9 +175,7 @@ impl<'m> Agreement<'m> {
         };
         facts.destination_varies &= !said.says(DESTINATION);
         let outdated = said.outdated();
-        if !outdated.are_none() {
-            facts.known.remove_all(outdated);
-        }
+        facts.known.remove_all(outdated);
         if let Some(differences) = &mut *self.differences {
             differences.known = differences.known.but(outdated.and(said.places()));
         }

@@ -94,7 +94,12 @@ impl Places {
 
     #[inline]
     pub(super) fn has(self, at: usize) -> bool {
-        self.0 & Self::of(at).0 != 0
+        self.has_any(Self::of(at))
+    }
+
+    #[inline]
+    pub(super) fn has_any(self, of_these: Self) -> bool {
+        self.0 & of_these.0 != 0
     }
 }
 
@@ -137,6 +142,9 @@ impl<'m> KnownFacts<'m> {
     }
 
     pub(super) fn remove_all(&mut self, at: Places) {
+        if !self.places.has_any(at) {
+            return;
+        }
         self.facts.retain(|(known, _)| !at.has(*known));
         self.places = self.places.but(at);
     }
