@@ -175,11 +175,16 @@ impl<'m> Agreement<'m> {
         };
         facts.destination_varies &= !said.says(DESTINATION);
         let outdated = said.outdated();
-        facts.known.remove_all(outdated);
         if let Some(differences) = &mut *self.differences {
             differences.known = differences.known.but(outdated.and(said.places()));
         }
-        for (at, fact) in said.into_facts().known {
+        let said = said.into_facts().known;
+        if facts.known.is_empty() {
+            facts.known = said;
+            return;
+        }
+        facts.known.remove_all(outdated);
+        for (at, fact) in said {
             facts.known.set(at, fact);
         }
     }

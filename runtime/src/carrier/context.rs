@@ -1,12 +1,13 @@
 //! A context that can be kept.
 
 use std::fmt;
+use std::time::SystemTime;
 
 use opentelemetry::Context;
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::trace::{SpanContext, TraceContextExt};
 
-use super::{Facts, HeaderReader, Message, MessageMut, Notes, Propagator, Reading, propagator};
+use super::{Facts, HeaderReader, Message, MessageMut, Notes, Propagator, Reading};
 use crate::propagation::print_traceparent;
 
 /// An owned trace context: who sent this, and the baggage that came with it.
@@ -34,8 +35,9 @@ use crate::propagation::print_traceparent;
 /// context.write_to(&mut copy);
 /// assert_eq!(copy, headers);
 /// ```
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub struct TraceContext {
+    /// Its span may be a live one only where nobody can keep it but by cloning, which leaves that behind.
     context: Context,
     /// Of the message that the context came with.
     notes: Notes,
@@ -63,7 +65,7 @@ impl TraceContext {
     /// assert!(headers.is_empty()); // nothing is active here
     /// ```
     pub fn write_to<M: MessageMut + ?Sized>(&self, message: &mut M) {
-        propagator::write(self, message);
+        Propagator::current().write(self, message);
     }
 
     /// The context as a W3C `traceparent`; `None` where it names no span.
@@ -75,7 +77,7 @@ impl TraceContext {
     /// assert_eq!(context.traceparent().as_deref(), Some(sent));
     /// ```
     pub fn traceparent(&self) -> Option<String> {
-        print_traceparent(&self.context)
+        print_traceparent(&self.context).map(|printed| printed.as_str().to_owned())
     }
 
     /// Whether it names no span and holds no baggage.
@@ -108,22 +110,36 @@ impl TraceContext {
         self
     }
 
-    pub(crate) fn set_notes(&mut self, notes: Notes) {
-        self.notes = notes;
+    /// For one more message with the same context.
+    pub(crate) fn set_sent(&mut self, sent: Option<SystemTime>) {
+        self.notes.sent = sent;
     }
 
     pub(crate) fn notes(&self) -> &Notes {
         &self.notes
     }
 
-    /// A copy that does not keep a live span open: a kept context must not delay the end of a span
-    /// whose owner ends it by dropping it.
+    /// A copy that does not keep a live span open.
     pub(crate) fn detached(context: &Context) -> Self {
         if !context.has_active_span() {
             return Self::from_context(context.clone());
         }
-        let span_context = context.span().span_context().clone();
-        Self::from_context(context.with_remote_span_context(span_context))
+        Self::from_context(detached(context))
+    }
+}
+
+/// The same span by its ids alone: a kept context must not delay the end of a span whose owner ends it by
+/// dropping it.
+fn detached(context: &Context) -> Context {
+    context.with_remote_span_context(context.span().span_context().clone())
+}
+
+/// The copy keeps no live span open.
+impl Clone for TraceContext {
+    fn clone(&self) -> Self {
+        let is_live = self.context.span().is_recording();
+        let context = if is_live { detached(&self.context) } else { self.context.clone() };
+        Self { context, notes: self.notes.clone() }
     }
 }
 

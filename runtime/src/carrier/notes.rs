@@ -3,7 +3,6 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use opentelemetry::propagation::Injector;
 use opentelemetry::trace::{SpanContext, TraceState};
 
 use super::reader::Known;
@@ -45,16 +44,20 @@ impl Notes {
         }
     }
 
-    pub(super) fn write(&self, injector: &mut dyn Injector) {
-        let since_1970 = self.sent.and_then(|sent| sent.duration_since(UNIX_EPOCH).ok());
-        if let Some(since) = since_1970.and_then(|since| u64::try_from(since.as_millis()).ok()) {
-            injector.set(SENT, since.to_string());
-        }
+    /// What bears on the traces of whoever handles the message.
+    pub(super) fn write_what_is_asked(&self, set_header: &mut dyn FnMut(&str, &str)) {
         if self.asks_for_new_trace {
-            injector.set(BREAK, "1".to_owned());
+            set_header(BREAK, "1");
         }
         if let Some(attempt) = self.failed_attempt.as_deref().and_then(traceparent::print) {
-            injector.set(ATTEMPT, attempt);
+            set_header(ATTEMPT, attempt.as_str());
+        }
+    }
+
+    pub(super) fn write_when_sent(&self, set_header: &mut dyn FnMut(&str, &str)) {
+        let since_1970 = self.sent.and_then(|sent| sent.duration_since(UNIX_EPOCH).ok());
+        if let Some(since) = since_1970.and_then(|since| u64::try_from(since.as_millis()).ok()) {
+            set_header(SENT, &since.to_string());
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::cell::Cell;
+use std::iter;
 
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
 use opentelemetry::trace::TraceState;
@@ -13,7 +14,7 @@ use super::{HeaderReader, Message, MessageMut, Reading, TraceContext};
 use crate::propagation::traceparent::{self, Traceparent};
 use crate::propagation::{self, BAGGAGE, TRACEPARENT, TRACESTATE, Trace, parse_baggage};
 
-/// Whose propagator reads: found out once for all messages of one call.
+/// Whose propagator reads and writes: found out once for all messages of one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Propagator {
     Ours,
@@ -49,6 +50,26 @@ impl Propagator {
         message.headers(&mut reader);
         if !self.finish(&mut reader, reading) {
             Self::Applications.read(message, capture, reading);
+        }
+    }
+
+    /// Writes `context` into a message in place of whatever context it carries.
+    pub(crate) fn write<M>(self, context: &TraceContext, message: &mut M)
+    where
+        M: MessageMut + ?Sized,
+    {
+        if message.set_context(context) {
+            return;
+        }
+        let by_the_application = match self {
+            Self::Ours => None,
+            Self::ApplicationsOfW3cHeaders | Self::Applications => {
+                Outgoing::of_the_application(context.as_context())
+            }
+        };
+        match by_the_application {
+            None => write_by_us(context, message),
+            Some((outgoing, fields)) => outgoing.replace_in(message, &fields, context.notes()),
         }
     }
 
@@ -215,29 +236,56 @@ pub(crate) fn names_an_origin(field: &str) -> bool {
     !matches!(field, BAGGAGE | TRACESTATE)
 }
 
-/// Writes `context` into a message in place of whatever context it carries.
-pub(crate) fn write<M: MessageMut + ?Sized>(context: &TraceContext, message: &mut M) {
-    if message.set_context(context) {
-        return;
-    }
-    let mut outgoing = Outgoing::default();
-    let fields = outgoing.take_by_the_application(context.as_context()).unwrap_or_else(|| {
-        propagation::inject(context.as_context(), &mut outgoing);
-        Fields::OURS
-    });
-    context.notes().write(&mut outgoing);
-    outgoing.replace_in(message, &fields);
+/// As the W3C says, and our own.
+fn write_by_us<M: MessageMut + ?Sized>(context: &TraceContext, message: &mut M) {
+    let (context, notes) = (context.as_context(), context.notes());
+    let traceparent = propagation::print_traceparent(context);
+    let tracestate = traceparent.and_then(|_| propagation::print_tracestate(context));
+    let baggage = propagation::print_baggage(context);
+    let traceparent = traceparent.as_ref().map(|it| (TRACEPARENT, it.as_str()));
+    let tracestate = tracestate.as_deref().map(|list| (TRACESTATE, list));
+    let baggage = baggage.as_deref().map(|list| (BAGGAGE, list));
+    let beside = tracestate.into_iter().chain(baggage);
+    replace(message, W3C.into_iter(), traceparent.into_iter(), beside, notes);
 }
 
 /// Writes `notes` into a message whose context, `carried`, stays.
 pub(crate) fn note<M: MessageMut + ?Sized>(notes: Notes, carried: &TraceContext, message: &mut M) {
     let whole = carried.clone().with_notes(notes);
-    if message.set_context(&whole) {
-        return;
+    if !message.set_context(&whole) {
+        replace(message, iter::empty(), iter::empty(), iter::empty(), whole.notes());
     }
-    let mut outgoing = Outgoing::default();
-    whole.notes().write(&mut outgoing);
-    outgoing.replace_in(message, &Fields::default());
+}
+
+/// Writes headers, none of them empty, in place of all `fields` and of our own, as far as the message takes them.
+fn replace<'h, M: MessageMut + ?Sized>(
+    message: &mut M,
+    fields: impl Iterator<Item = &'h str>,
+    naming_the_span: impl Iterator<Item = (&'h str, &'h str)> + Clone,
+    beside: impl Iterator<Item = (&'h str, &'h str)>,
+    notes: &Notes,
+) {
+    // First, to make room: and a new `traceparent` beside an old `tracestate` would be a context
+    // nobody sent.
+    for name in fields.chain(notes::NAMES) {
+        message.remove_header(name);
+    }
+    for (name, value) in naming_the_span.clone() {
+        if !message.can_set_header(name, value) {
+            // A part of what names a span names none.
+            naming_the_span.for_each(|(name, _)| message.remove_header(name));
+            return;
+        }
+        message.set_header(name, value);
+    }
+    let mut set_if_it_can = |name: &str, value: &str| {
+        if message.can_set_header(name, value) {
+            message.set_header(name, value);
+        }
+    };
+    notes.write_what_is_asked(&mut set_if_it_can);
+    beside.for_each(|(name, value)| set_if_it_can(name, value));
+    notes.write_when_sent(&mut set_if_it_can);
 }
 
 /// A propagator's headers, for when it is not locked any more.
@@ -250,8 +298,6 @@ struct Fields {
 }
 
 impl Fields {
-    const OURS: Self = Self { of_w3c: [true; W3C.len()], others: Vec::new() };
-
     fn of(propagator: &dyn TextMapPropagator) -> Self {
         let mut fields = Self::default();
         for field in propagator.fields() {
@@ -278,12 +324,12 @@ fn carries_nothing(propagator: &dyn TextMapPropagator) -> bool {
     propagator.fields().next().is_none()
 }
 
-/// The headers that are to be written, none of them empty.
+/// What the application's propagator writes, none of it empty.
 #[derive(Default)]
 struct Outgoing {
-    /// Each at the place of its name.
-    known: [Option<String>; Known::ALL.len()],
-    /// Of an application's propagator, their names in lower case.
+    /// Each at the place of its name in the W3C's order, which is that of their worth.
+    of_w3c: [Option<String>; W3C.len()],
+    /// Others, their names in lower case.
     others: Vec<(String, String)>,
 }
 
@@ -292,64 +338,39 @@ impl Injector for Outgoing {
         if value.is_empty() {
             return;
         }
-        match Known::of(key) {
-            Some((known, _)) => self.known[known as usize] = Some(value),
+        match W3C.iter().position(|name| name.eq_ignore_ascii_case(key)) {
+            Some(at) => self.of_w3c[at] = Some(value),
             None => self.others.push((key.to_ascii_lowercase(), value)),
         }
     }
 }
 
 impl Outgoing {
-    /// Takes what the application's propagator writes, and gives back that one's fields; `None` where it is ours
-    /// that writes.
+    /// Takes what the application's propagator writes, and that one's fields; `None` where it has set none.
     ///
     /// Nothing is written into the message here, where the propagator is locked: that is the user's code.
-    fn take_by_the_application(&mut self, context: &Context) -> Option<Fields> {
-        if propagation::is_global() {
-            return None;
-        }
+    fn of_the_application(context: &Context) -> Option<(Self, Fields)> {
         global::get_text_map_propagator(|propagator| {
             if carries_nothing(propagator) {
                 return None;
             }
-            propagator.inject_context(context, self);
-            Some(Fields::of(propagator))
+            let mut outgoing = Self::default();
+            propagator.inject_context(context, &mut outgoing);
+            Some((outgoing, Fields::of(propagator)))
         })
     }
 
-    /// Writes them in place of all `fields` and of our own headers, as far as the message takes them.
-    fn replace_in<M: MessageMut + ?Sized>(self, message: &mut M, fields: &Fields) {
-        // First, to make room: and a new `traceparent` beside an old `tracestate` would be a context
-        // nobody sent.
-        for name in fields.names().chain(notes::NAMES) {
-            message.remove_header(name);
-        }
-        let known = Known::ALL.iter().zip(&self.known);
-        let mut known = known.filter_map(|(known, value)| Some((known.name(), value.as_deref()?)));
+    fn replace_in<M: MessageMut + ?Sized>(&self, message: &mut M, fields: &Fields, notes: &Notes) {
+        let of_w3c = W3C.iter().zip(&self.of_w3c);
+        let mut of_w3c = of_w3c.map(|(name, value)| Some((*name, value.as_deref()?)));
+        let traceparent = of_w3c.next().flatten();
         // What a propagator writes beside its fields, as Jaeger's does, is baggage.
         let (naming_the_span, baggage): (Vec<_>, Vec<_>) = self
             .others
             .iter()
             .map(|(name, value)| (&**name, &**value))
             .partition(|(name, _)| fields.others.iter().any(|field| field == *name));
-        let traceparent =
-            self.known[Known::Traceparent as usize].as_deref().map(|value| (TRACEPARENT, value));
         let naming_the_span = traceparent.into_iter().chain(naming_the_span);
-        if traceparent.is_some() {
-            known.next();
-        }
-        for (name, value) in naming_the_span.clone() {
-            if !message.can_set_header(name, value) {
-                // A part of what names a span names none.
-                naming_the_span.for_each(|(name, _)| message.remove_header(name));
-                return;
-            }
-            message.set_header(name, value);
-        }
-        for (name, value) in known.chain(baggage) {
-            if message.can_set_header(name, value) {
-                message.set_header(name, value);
-            }
-        }
+        replace(message, fields.names(), naming_the_span, of_w3c.flatten().chain(baggage), notes);
     }
 }

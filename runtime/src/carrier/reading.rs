@@ -91,6 +91,11 @@ impl Reading {
         &self.origin
     }
 
+    /// Whether it names no span and holds no baggage.
+    pub(crate) fn is_empty(&self) -> bool {
+        !self.origin.is_valid() && !self.has_baggage()
+    }
+
     /// Adds what is told of the message beside what it tells itself.
     #[inline]
     pub(crate) fn add_to(&self, facts: &mut Facts<'_>) {

@@ -8,15 +8,15 @@ use std::mem;
 use opentelemetry::Context;
 use opentelemetry::trace::{SpanContext, SpanKind, TraceContextExt};
 
-use crate::carrier::{Notes, TraceContext};
+use crate::carrier::{Notes, Propagator, TraceContext};
 #[cfg(feature = "metrics")]
 use crate::metrics::Measured;
-use crate::operation::{Operation, attribute_list, count, left_out, take_links_to};
+use crate::operation::{Operation, attribute_list, count, left_out};
 use crate::outcome::IntoOutcome;
 use crate::relation::{MAX_LINKS, same_span};
 use crate::semconv::{key, operation};
 pub use publish::Publish;
-use publish::{Look, Writing};
+use publish::{Carried, Look, Seen, Writing};
 
 use crate::span::{
     ActiveSpan, Description, Draft, FieldValue, Lineage, Maker, NoSpan, Plain, Running, Site,
@@ -176,17 +176,25 @@ impl<'a> Producer<'a> {
     {
         let said = mem::take(&mut self.operation.said);
         let ambient = current_context();
-        let keeps = |existing: &SpanContext| self.keeps(existing, ambient.span().span_context());
-        let mut look = Look::new(&keeps);
-        message.look(&mut look);
-        look.facts.overrule(said);
+        let propagator = Propagator::current();
+        let mut carried = Carried::default();
+        let mut seen = Seen::default();
+        message.look(&mut Look {
+            propagator,
+            keeps: &|existing| self.keeps(existing, ambient.span().span_context()),
+            carried: &mut carried,
+            seen: &mut seen,
+        });
+        seen.facts.overrule(said);
         let notes = self.notes(&ambient);
-        let has_to_say = self.new_trace || self.retry;
-        let mut span = self.start_span(&mut look, M::IS_BATCH, ambient.clone());
-        let carried = mem::take(&mut look.carried);
-        drop(look); // what it has seen is the message's
-        let context = TraceContext::detached(&span.context());
-        message.write(&mut Writing::new(carried, context, notes, has_to_say));
+        let mut span = self.start_span(&mut seen, M::IS_BATCH, ambient);
+        drop(seen); // what it knows is the message's
+        message.write(&mut Writing {
+            propagator,
+            carried: &mut carried,
+            context: TraceContext::from_context(span.context()).with_notes(notes),
+            has_to_say: self.new_trace || self.retry,
+        });
         span
     }
 
@@ -252,16 +260,16 @@ impl<'a> Producer<'a> {
         }
     }
 
-    fn start_span(&self, look: &mut Look<'_, '_>, is_batch: bool, ambient: Context) -> ActiveSpan {
+    fn start_span(&self, seen: &mut Seen<'_>, is_batch: bool, ambient: Context) -> ActiveSpan {
         let Self { operation, fields, .. } = self;
         let Operation { site, failure_event, .. } = *operation;
         let operation_type = if self.is_creation { operation::CREATE } else { operation::SEND };
         // Only a span whose context goes into a message is its producer.
-        let is_client = look.messages > 0 && look.messages_kept == look.messages;
+        let is_client = seen.messages > 0 && seen.messages_kept == seen.messages;
         // A message that has a context needs none made for it.
         let is_done_already = self.is_creation && is_client;
         #[cfg(feature = "metrics")]
-        let measured = (!is_done_already).then(|| Box::new(self.measured(look, operation_type)));
+        let measured = (!is_done_already).then(|| Box::new(self.measured(seen, operation_type)));
         let maker = Maker::of(site, operation.enabled && !is_done_already);
         if let Maker::Nobody(way) = maker {
             return NoSpan {
@@ -275,14 +283,14 @@ impl<'a> Producer<'a> {
             }
             .start();
         }
-        let names = operation.names(operation_type, look.facts.destination_for_a_name());
+        let names = operation.names(operation_type, seen.facts.destination_for_a_name());
         let function = (key::FUNCTION_NAME, site.qualified_function());
         let mut attributes =
             attribute_list(names.operation, [(key::OPERATION_TYPE, operation_type), function]);
-        look.facts.add_attributes(&mut attributes, operation_type);
+        seen.facts.add_attributes(&mut attributes, operation_type);
         let is_counted = is_batch && !self.is_creation;
-        attributes.extend(is_counted.then(|| count(key::BATCH_MESSAGE_COUNT, look.messages)));
-        attributes.extend(left_out(look.kept.distinct(), MAX_LINKS));
+        attributes.extend(is_counted.then(|| count(key::BATCH_MESSAGE_COUNT, seen.messages)));
+        attributes.extend(left_out(seen.distinct_kept(), MAX_LINKS));
         Draft {
             site,
             maker,
@@ -290,7 +298,7 @@ impl<'a> Producer<'a> {
             description: Description {
                 name: names.span,
                 kind: if is_client { SpanKind::Client } else { SpanKind::Producer },
-                links: take_links_to(&mut look.kept, &look.facts, operation_type, MAX_LINKS),
+                links: seen.take_links(operation_type),
                 attributes,
             },
             parent: ambient,
@@ -304,9 +312,9 @@ impl<'a> Producer<'a> {
     }
 
     #[cfg(feature = "metrics")]
-    fn measured(&self, look: &Look<'_, '_>, operation_type: &'static str) -> Measured {
-        let has_destination = look.facts.destination_for_a_name().is_some();
+    fn measured(&self, seen: &Seen<'_>, operation_type: &'static str) -> Measured {
+        let has_destination = seen.facts.destination_for_a_name().is_some();
         let operation_name = self.operation.verb(operation_type, has_destination);
-        Measured::new(operation_type, operation_name, &look.facts, look.messages)
+        Measured::new(operation_type, operation_name, &seen.facts, seen.messages)
     }
 }

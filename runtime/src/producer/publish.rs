@@ -3,10 +3,13 @@
 use std::collections::VecDeque;
 use std::fmt;
 
-use opentelemetry::trace::SpanContext;
+use opentelemetry::trace::{Link, SpanContext};
 
-use crate::carrier::{self, Agreement, BatchMut, Facts, Message, MessageMut, Notes, TraceContext};
+use crate::carrier::{
+    self, Agreement, BatchMut, Facts, Message, MessageMut, Propagator, Reading, TraceContext,
+};
 use crate::consumer::{Many, One};
+use crate::operation::take_links_to;
 use crate::rare::Rare;
 use crate::relation::{MAX_LINKS, Origins};
 
@@ -35,7 +38,7 @@ pub trait Publish<Number> {
     fn look<'m>(&'m self, look: &mut Look<'m, '_>);
 
     #[doc(hidden)]
-    fn write(&mut self, writing: &mut Writing);
+    fn write(&mut self, writing: &mut Writing<'_>);
 }
 
 impl<M: MessageMut + ?Sized> Publish<One> for M {
@@ -45,7 +48,7 @@ impl<M: MessageMut + ?Sized> Publish<One> for M {
         look.at(self);
     }
 
-    fn write(&mut self, writing: &mut Writing) {
+    fn write(&mut self, writing: &mut Writing<'_>) {
         writing.write_into(self);
     }
 }
@@ -57,62 +60,74 @@ impl<B: BatchMut + ?Sized> Publish<Many> for B {
         self.each(&mut |message| look.at(message));
         let mut facts = Facts::default();
         self.describe(&mut facts);
-        look.facts.complete(facts);
+        look.seen.facts.complete(facts);
     }
 
-    fn write(&mut self, writing: &mut Writing) {
+    fn write(&mut self, writing: &mut Writing<'_>) {
         self.each_mut(&mut |message| writing.write_into(message));
     }
 }
 
-/// What the messages carry and tell before they are written into.
+/// Sees what the messages carry and tell before they are written into.
 #[doc(hidden)]
 pub struct Look<'m, 'k> {
+    pub(super) propagator: Propagator,
     /// Whether a context that a message carries stays.
-    keeps: &'k dyn Fn(&SpanContext) -> bool,
-    pub(super) carried: Carried,
+    pub(super) keeps: &'k dyn Fn(&SpanContext) -> bool,
+    pub(super) carried: &'k mut Carried,
+    pub(super) seen: &'k mut Seen<'m>,
+}
+
+/// What the span's description needs to know of the messages.
+#[derive(Debug, Default)]
+pub(super) struct Seen<'m> {
     pub(super) facts: Agreement<'m>,
     /// The contexts that stay, each once.
-    pub(super) kept: Origins<'m>,
+    pub(super) kept: Rare<Box<Origins<'m>>>,
     pub(super) messages: usize,
     pub(super) messages_kept: usize,
 }
 
-impl<'m, 'k> Look<'m, 'k> {
-    pub(super) fn new(keeps: &'k dyn Fn(&SpanContext) -> bool) -> Self {
-        Self {
-            keeps,
-            carried: Carried::default(),
-            facts: Agreement::default(),
-            kept: Origins::to_link(MAX_LINKS),
-            messages: 0,
-            messages_kept: 0,
-        }
-    }
-
+impl<'m> Look<'m, '_> {
     fn at<M: Message + ?Sized>(&mut self, message: &'m M) {
-        let context = TraceContext::read_from(message);
+        let mut reading = Reading::default();
+        self.propagator.read(message, &[], &mut reading);
         let mut facts = Facts::default();
         message.describe(&mut facts);
-        let existing = context.span_context();
-        let found = if (self.keeps)(&existing) {
-            self.kept.add(&existing, &facts);
-            self.messages_kept += 1;
-            Found::ToStay(context)
-        } else if context.is_empty() {
+        let Seen { kept, messages_kept, .. } = self.seen;
+        let found = if (self.keeps)(reading.origin()) {
+            let kept = kept.get_or_insert_with(|| Box::new(Origins::to_link(MAX_LINKS)));
+            kept.add(reading.origin(), &facts);
+            *messages_kept += 1;
+            Found::ToStay(Box::new(reading.into()))
+        } else if reading.is_empty() {
             Found::Nothing
         } else {
             Found::ToGo
         };
-        self.facts.add_owned(&mut facts);
-        self.messages += 1;
+        self.seen.facts.add_owned(&mut facts);
+        self.seen.messages += 1;
         self.carried.push(found);
+    }
+}
+
+impl Seen<'_> {
+    pub(super) fn distinct_kept(&mut self) -> usize {
+        self.kept.as_mut().map_or(0, |kept| kept.distinct())
+    }
+
+    /// A link to each of the contexts that stay, as far as there may be. After that nobody can tell which they were.
+    pub(super) fn take_links(&mut self, operation_type: &'static str) -> Vec<Link> {
+        match &mut *self.kept {
+            None => Vec::new(),
+            Some(kept) => take_links_to(kept, &self.facts, operation_type, MAX_LINKS),
+        }
     }
 }
 
 impl fmt::Debug for Look<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Look").field("messages", &self.messages).finish_non_exhaustive()
+        f.debug_struct("Look").field("seen", &self.seen).finish_non_exhaustive()
     }
 }
 
@@ -129,8 +144,8 @@ enum Found {
     Nothing,
     /// A context that is replaced.
     ToGo,
-    /// A context that somebody chose.
-    ToStay(TraceContext),
+    /// A context that somebody chose: boxed, for it is rare.
+    ToStay(Box<TraceContext>),
 }
 
 impl Carried {
@@ -150,47 +165,37 @@ impl Carried {
 /// The span's context on its way into each message.
 #[doc(hidden)]
 #[derive(Debug)]
-pub struct Writing {
-    carried: Carried,
-    context: TraceContext,
-    notes: Notes,
+pub struct Writing<'w> {
+    pub(super) propagator: Propagator,
+    pub(super) carried: &'w mut Carried,
+    pub(super) context: TraceContext,
     /// Beside what stays as well.
-    has_to_say: bool,
+    pub(super) has_to_say: bool,
 }
 
-impl Writing {
-    pub(super) fn new(
-        carried: Carried,
-        context: TraceContext,
-        notes: Notes,
-        has_to_say: bool,
-    ) -> Self {
-        Self { carried, context, notes, has_to_say }
-    }
-
+impl Writing<'_> {
     fn write_into<M: MessageMut + ?Sized>(&mut self, message: &mut M) {
-        let Some(found) = self.carried.next() else { return };
-        if let Found::ToStay(carried) = found {
+        match self.carried.next() {
+            None => {}
             // What somebody chose is left alone unless this producer has something to say itself.
-            if self.has_to_say {
-                carrier::note(self.notes_for(message), &carried, message);
+            Some(Found::ToStay(carried)) => {
+                if self.has_to_say {
+                    self.note_when_sent(message);
+                    carrier::note(self.context.notes().clone(), &carried, message);
+                }
             }
-            return;
-        }
-        if !self.context.is_empty() {
-            self.context.set_notes(self.notes_for(message));
-            self.context.write_to(message);
-        } else if matches!(found, Found::ToGo) {
+            Some(Found::Nothing | Found::ToGo) if !self.context.is_empty() => {
+                self.note_when_sent(message);
+                self.propagator.write(&self.context, message);
+            }
             // There is nothing to write, but the context that is there has to go.
-            self.context.write_to(message);
+            Some(Found::ToGo) => self.propagator.write(&TraceContext::default(), message),
+            Some(Found::Nothing) => {}
         }
     }
 
-    fn notes_for<M: MessageMut + ?Sized>(&self, message: &M) -> Notes {
-        let mut notes = self.notes.clone();
-        if !message.tells_when_it_was_sent() {
-            notes.sent = carrier::now();
-        }
-        notes
+    fn note_when_sent<M: MessageMut + ?Sized>(&mut self, message: &M) {
+        let is_told = message.tells_when_it_was_sent();
+        self.context.set_sent(if is_told { None } else { carrier::now() });
     }
 }

@@ -41,7 +41,7 @@ use opentelemetry::trace::{SpanContext, TraceContextExt};
 pub(crate) use beyond::{keep_random_flag, with_state};
 pub(crate) use global::is_global;
 pub use global::set_global;
-use traceparent::Traceparent;
+use traceparent::{Printed, Traceparent};
 
 pub(crate) const TRACEPARENT: &str = "traceparent";
 pub(crate) const TRACESTATE: &str = "tracestate";
@@ -209,31 +209,41 @@ pub(crate) fn parse_baggage(list: &str) -> Option<Baggage> {
 }
 
 /// Writes all three headers; none of them is ever empty.
-pub(crate) fn inject(context: &Context, injector: &mut dyn Injector) {
+fn inject(context: &Context, injector: &mut dyn Injector) {
     inject_trace(context, injector);
     inject_baggage(context, injector);
 }
 
 /// The `traceparent` to send for a context; `None` where it names no span.
-pub(crate) fn print_traceparent(context: &Context) -> Option<String> {
+pub(crate) fn print_traceparent(context: &Context) -> Option<Printed> {
     let span = context.span();
     let span = span.span_context();
     traceparent::print_with(span, beyond::flags(context, span))
 }
 
-fn inject_trace(context: &Context, injector: &mut dyn Injector) {
-    let Some(traceparent) = print_traceparent(context) else { return };
-    injector.set(TRACEPARENT, traceparent);
+/// The `tracestate` to send beside that; `None` where there is nothing in it.
+pub(crate) fn print_tracestate(context: &Context) -> Option<String> {
     let span = context.span();
     let span = span.span_context();
     let list = tracestate::print(span.trace_state(), beyond::list(context, span));
-    if !list.is_empty() {
+    (!list.is_empty()).then_some(list)
+}
+
+/// The `baggage` to send; `None` where there is nothing in it.
+pub(crate) fn print_baggage(context: &Context) -> Option<String> {
+    baggage::print(context.baggage())
+}
+
+fn inject_trace(context: &Context, injector: &mut dyn Injector) {
+    let Some(traceparent) = print_traceparent(context) else { return };
+    injector.set(TRACEPARENT, traceparent.as_str().to_owned());
+    if let Some(list) = print_tracestate(context) {
         injector.set(TRACESTATE, list);
     }
 }
 
 fn inject_baggage(context: &Context, injector: &mut dyn Injector) {
-    if let Some(list) = baggage::print(context.baggage()) {
+    if let Some(list) = print_baggage(context) {
         injector.set(BAGGAGE, list);
     }
 }

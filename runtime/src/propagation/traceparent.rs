@@ -57,13 +57,24 @@ pub(crate) fn parse(header: &[u8]) -> Option<Traceparent> {
     Some(Traceparent { trace_id, span_id, flags })
 }
 
+/// A header that is to be written.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Printed([u8; LENGTH]);
+
+impl Printed {
+    pub(crate) fn as_str(&self) -> &str {
+        // There is nothing but digits and dashes in it.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
 /// The header of a context, in version 00; `None` where it names no span.
-pub(crate) fn print(context: &SpanContext) -> Option<String> {
+pub(crate) fn print(context: &SpanContext) -> Option<Printed> {
     print_with(context, context.trace_flags())
 }
 
 /// The same with other flags.
-pub(crate) fn print_with(context: &SpanContext, flags: TraceFlags) -> Option<String> {
+pub(crate) fn print_with(context: &SpanContext, flags: TraceFlags) -> Option<Printed> {
     if !context.is_valid() {
         return None;
     }
@@ -76,7 +87,7 @@ pub(crate) fn print_with(context: &SpanContext, flags: TraceFlags) -> Option<Str
     header[36..52].copy_from_slice(&digits[32..]);
     let flags = (flags & KNOWN_FLAGS).to_u8();
     [header[53], header[54]] = [digit_of(flags >> 4), digit_of(flags & 0xf)];
-    std::str::from_utf8(&header).ok().map(str::to_owned)
+    Some(Printed(header))
 }
 
 /// The digits of so many bytes: as [`bytes`], the other way round.
@@ -144,6 +155,10 @@ mod tests {
 
     fn parse(header: &str) -> Option<SpanContext> {
         super::parse(header.as_bytes()).map(|it| it.with_state(TraceState::NONE))
+    }
+
+    fn print(context: &SpanContext) -> Option<String> {
+        super::print(context).map(|printed| printed.as_str().to_owned())
     }
 
     const HEADER: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-03";

@@ -235,12 +235,12 @@ fn make_below(
 ) -> (Span, Told) {
     let Draft { lineage, parent, .. } = draft;
     let mut told = Told::WhatIsAttached;
-    if *lineage == Lineage::Root {
+    if current_tracing_span().is_none() {
+        // A root to `tracing` whichever way it is made, and no bridge has anybody else to ask.
+        told = Told::Everything;
+    } else if *lineage == Lineage::Root {
         let wants_parent = parent.span().span_context().is_valid();
-        if current_tracing_span().is_none() {
-            // A root to `tracing` whichever way it is made, and no bridge has anybody else to ask.
-            told = Told::Everything;
-        } else if !wants_parent || can_be_told_the_parent() {
+        if !wants_parent || can_be_told_the_parent() {
             return (Span::new_root(metadata, values), Told::Nothing);
         }
     }
@@ -270,6 +270,13 @@ fn kind_as_str(kind: &SpanKind) -> &'static str {
 }
 
 impl Undecided {
+    /// The context that is current inside, where that can be told without entering.
+    pub(super) fn context_inside(&self, span: &Span) -> Option<Context> {
+        let Self::Answered { passes_through, .. } = self else { return None };
+        let own = span.context();
+        is_made(&own, passes_through).then(|| keep_random_flag(&own, passes_through).unwrap_or(own))
+    }
+
     /// Called inside the span when it is entered for the first time; `before` was current outside.
     pub(super) fn decide(self, inside: &mut Inside, before: &SpanContext) -> Way {
         let entering_made_it_current = Context::map_current(|current| {
@@ -284,10 +291,7 @@ impl Undecided {
                 } else {
                     inside.tracing.context()
                 };
-                let is_made = own.span().span_context().is_valid()
-                    // A tracer that makes none hands the parent on.
-                    && !same_span(own.span().span_context(), passes_through.span().span_context());
-                if !is_made {
+                if !is_made(&own, &passes_through) {
                     return hidden(passes_through, inside);
                 }
                 own.span().set_attributes(late.into_iter().filter(|it| !is_taken(it)));
@@ -298,6 +302,13 @@ impl Undecided {
             Self::NotFound(unmade) => by_the_api(*unmade, inside),
         }
     }
+}
+
+/// Whether a bridge has made the span, whose context this would be.
+fn is_made(own: &Context, passes_through: &Context) -> bool {
+    let (own, passes_through) = (own.span(), passes_through.span());
+    // A tracer that makes none hands the parent on.
+    own.span_context().is_valid() && !same_span(own.span_context(), passes_through.span_context())
 }
 
 /// A bridge has made the span.

@@ -265,6 +265,12 @@ impl Inside {
         forget_none(self.undecided.replace(undecided));
     }
 
+    /// What is current inside, while the span waits to be entered and where that can be told by then.
+    #[cfg(feature = "tracing")]
+    pub(super) fn context_before_entered(&self) -> Option<Context> {
+        self.undecided.as_ref()?.context_inside(&self.tracing)
+    }
+
     #[inline]
     pub(super) fn to_be_attached(&self) -> Option<&Context> {
         match &self.attach {

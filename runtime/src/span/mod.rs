@@ -326,6 +326,10 @@ impl ActiveSpan {
 
     /// The context that the work inside sees: the span's own, or what passes through.
     pub(crate) fn context(&mut self) -> Context {
+        #[cfg(feature = "tracing")]
+        if let Some(context) = self.inside.as_ref().and_then(|it| it.context_before_entered()) {
+            return context;
+        }
         self.decide();
         let inside = self.inside.as_deref();
         let own = inside.and_then(|inside| inside.own.as_ref().or(inside.to_be_attached()));
