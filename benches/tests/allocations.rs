@@ -28,7 +28,7 @@ const ALONE: Counts = [
     (CONTINUE, 8, 11),
     (NO_CONTEXT, 6, 7),
     (FACTS, 14, 15),
-    (SEND, 16, 12),
+    (SEND, 12, 12),
     (BATCH, 12, 520),
 ];
 
@@ -38,7 +38,7 @@ const HANDED_OVER: Counts = [
     (CONTINUE, 5, 11),
     (NO_CONTEXT, 3, 7),
     (FACTS, 11, 15),
-    (SEND, 13, 12),
+    (SEND, 9, 12),
     (BATCH, 9, 520),
 ];
 
@@ -51,7 +51,7 @@ const WRITTEN_DOWN: [(&str, Counts); 10] = [
             (CONTINUE, 2, 9),
             (NO_CONTEXT, 1, 5),
             (FACTS, 3, 13),
-            (SEND, 4, 5),
+            (SEND, 3, 5),
             (BATCH, 7, 518),
         ],
     ),
@@ -68,7 +68,7 @@ const WRITTEN_DOWN: [(&str, Counts); 10] = [
             (CONTINUE, 9, 12),
             (NO_CONTEXT, 6, 8),
             (FACTS, 16, 16),
-            (SEND, 18, 12),
+            (SEND, 15, 12),
             (BATCH, 268, 648),
         ],
     ),
@@ -80,7 +80,7 @@ const WRITTEN_DOWN: [(&str, Counts); 10] = [
             (CONTINUE, 12, 19),
             (NO_CONTEXT, 10, 15),
             (FACTS, 20, 31),
-            (SEND, 20, 22),
+            (SEND, 16, 22),
             (BATCH, 23, 536),
         ],
     ),
@@ -92,7 +92,7 @@ const WRITTEN_DOWN: [(&str, Counts); 10] = [
             (CONTINUE, 12, 18),
             (NO_CONTEXT, 9, 14),
             (FACTS, 20, 31),
-            (SEND, 19, 21),
+            (SEND, 15, 21),
             (BATCH, 22, 535),
         ],
     ),
@@ -104,7 +104,7 @@ const WRITTEN_DOWN: [(&str, Counts); 10] = [
             (CONTINUE, 9, 15),
             (NO_CONTEXT, 6, 11),
             (FACTS, 17, 28),
-            (SEND, 16, 18),
+            (SEND, 12, 18),
             (BATCH, 19, 532),
         ],
     ),
@@ -126,8 +126,9 @@ fn main() -> ExitCode {
         assert_eq!(counted.len(), expected.len(), "{how}: {counted:?}");
         for (counted, (way, ours, by_hand)) in counted.into_iter().zip(expected) {
             let written_down = line(way, ours, by_hand);
-            // What is sent is looked at before, and told when it was sent: by hand it is not.
-            assert!(ours <= by_hand || way == SEND, "{how}, {written_down}: more than by hand");
+            // By hand nobody looks at what is sent, and then the SDK's propagators are asked but once.
+            let is_looked_at = way == SEND && how == "stock";
+            assert!(ours <= by_hand || is_looked_at, "{how}, {written_down}: more than by hand");
             if counted == written_down {
                 println!("{how}, {counted}");
             } else {

@@ -56,10 +56,28 @@ impl Notes {
 
     pub(super) fn write_when_sent(&self, set_header: &mut dyn FnMut(&str, &str)) {
         let since_1970 = self.sent.and_then(|sent| sent.duration_since(UNIX_EPOCH).ok());
-        if let Some(since) = since_1970.and_then(|since| u64::try_from(since.as_millis()).ok()) {
-            set_header(SENT, &since.to_string());
+        let milliseconds = since_1970.and_then(|since| u64::try_from(since.as_millis()).ok());
+        if let Some(milliseconds) = milliseconds {
+            set_header(SENT, digits(milliseconds, &mut [0; MOST_DIGITS]));
         }
     }
+}
+
+/// Those of [`u64::MAX`].
+const MOST_DIGITS: usize = 20;
+
+/// A number as text, without an allocation and what formatting takes.
+fn digits(mut number: u64, text: &mut [u8; MOST_DIGITS]) -> &str {
+    let mut first = MOST_DIGITS;
+    for digit in text.iter_mut().rev() {
+        *digit = b'0' + (number % 10) as u8;
+        number /= 10;
+        first -= 1;
+        if number == 0 {
+            break;
+        }
+    }
+    std::str::from_utf8(&text[first..]).unwrap_or_default()
 }
 
 /// The time now, where there is a clock.
@@ -78,4 +96,18 @@ pub(crate) fn now() -> Option<SystemTime> {
 /// How long ago that was. Clocks differ: what is sent in the future is of age zero.
 pub(crate) fn age(sent: SystemTime) -> Option<Duration> {
     now().map(|now| now.duration_since(sent).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_written_in_full() {
+        for (number, text) in
+            [(0, "0"), (1_732_000_000_123, "1732000000123"), (u64::MAX, "18446744073709551615")]
+        {
+            assert_eq!(digits(number, &mut [0; MOST_DIGITS]), text);
+        }
+    }
 }
