@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::SystemTime;
 
 use fastrace::future::FutureExt as _;
 use fastrace::prelude::{Span, SpanContext};
@@ -14,7 +15,7 @@ use tracing::Instrument as _;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 use crate::body;
-use crate::messages::{Message, Record};
+use crate::messages::{Message, Order, Record};
 
 pub(crate) fn attributes(relation: &'static str) -> Vec<KeyValue> {
     vec![
@@ -175,6 +176,72 @@ pub async fn api_send(headers: &mut Message) -> usize {
     result
 }
 
+/// A message that has come by a channel within the process.
+pub async fn api_link_in_memory(order: &Order) -> usize {
+    let mut all = attributes("link");
+    all.push(age(order));
+    let tracer = global::tracer("bench");
+    let span = tracer
+        .span_builder("handler")
+        .with_kind(SpanKind::Consumer)
+        .with_attributes(all)
+        .with_links(links_to(&order.sender))
+        .start_with_context(&tracer, &Context::new());
+    let context = Context::new().with_span(span);
+    let handled = async { std::hint::black_box(order.number) };
+    let result = handled.with_context(context.clone()).await;
+    context.span().end();
+    result
+}
+
+/// How long it has waited, in seconds.
+fn age(order: &Order) -> KeyValue {
+    let age = order.sent.elapsed().unwrap_or_default();
+    KeyValue::new("throughline.message.age", age.as_secs_f64())
+}
+
+/// A message on its way into such a channel.
+pub async fn api_send_in_memory(order: &mut Order) -> usize {
+    let tracer = global::tracer("bench");
+    let span = tracer
+        .span_builder("send orders")
+        .with_kind(SpanKind::Producer)
+        .with_attributes(vec![
+            KeyValue::new("messaging.operation.name", "send"),
+            KeyValue::new("messaging.operation.type", "send"),
+            KeyValue::new("code.function.name", "throughline_benches::by_hand::send"),
+            KeyValue::new("messaging.destination.name", "orders"),
+        ])
+        .start(&tracer);
+    let context = Context::current_with_span(span);
+    order.sender = context.clone();
+    order.sent = SystemTime::now();
+    let sent = async { std::hint::black_box(order.number) };
+    let result = sent.with_context(context.clone()).await;
+    context.span().end();
+    result
+}
+
+/// Work that goes on elsewhere: a child of whatever was active where it was called.
+pub fn api_task(work: usize) -> impl Future<Output = usize> {
+    let caller = Context::current();
+    async move {
+        let tracer = global::tracer("bench");
+        let span = tracer
+            .span_builder("task")
+            .with_kind(SpanKind::Internal)
+            .with_attributes(vec![
+                KeyValue::new("code.function.name", "throughline_benches::by_hand::task"),
+                KeyValue::new("throughline.relation.kind", "continue"),
+            ])
+            .start_with_context(&tracer, &caller);
+        let context = caller.with_span(span);
+        let result = async { std::hint::black_box(work) }.with_context(context.clone()).await;
+        context.span().end();
+        result
+    }
+}
+
 /// By the global propagator where the set-up has one, else by the SDK's.
 fn send_in(context: &Context, headers: &mut Message) {
     if HAS_GLOBAL_PROPAGATOR.load(Ordering::Relaxed) {
@@ -263,6 +330,40 @@ pub async fn tracing_send(headers: &mut Message) -> usize {
     );
     send_in(&span.context(), headers);
     async { std::hint::black_box(headers.len()) }.instrument(span).await
+}
+
+/// A message that has come by a channel within the process.
+pub async fn tracing_link_in_memory(order: &Order) -> usize {
+    let age = order.sent.elapsed().unwrap_or_default();
+    let span = handler_span!("link", throughline.message.age = age.as_secs_f64());
+    let _ = span.set_parent(Context::new());
+    span.add_link(order.sender.span().span_context().clone());
+    async { std::hint::black_box(order.number) }.instrument(span).await
+}
+
+/// A message on its way into such a channel.
+pub async fn tracing_send_in_memory(order: &mut Order) -> usize {
+    let span = tracing::info_span!(
+        "send orders",
+        otel.kind = "producer",
+        messaging.operation.name = "send",
+        messaging.operation.type = "send",
+        code.function.name = "throughline_benches::by_hand::send",
+        messaging.destination.name = "orders",
+    );
+    order.sender = span.context();
+    order.sent = SystemTime::now();
+    async { std::hint::black_box(order.number) }.instrument(span).await
+}
+
+/// Work that goes on elsewhere.
+pub fn tracing_task(work: usize) -> impl Future<Output = usize> {
+    let span = tracing::info_span!(
+        "task",
+        code.function.name = "throughline_benches::by_hand::task",
+        throughline.relation.kind = "continue",
+    );
+    async move { std::hint::black_box(work) }.instrument(span)
 }
 
 /// The same as of one message, as a child of the sender's span.

@@ -1,6 +1,6 @@
 //! The handlers under throughline.
 
-use throughline::{async_consumer, async_producer};
+use throughline::{Traced, async_consumer, async_producer, async_task};
 
 use crate::body;
 use crate::messages::{Message, Record};
@@ -33,4 +33,22 @@ pub async fn batch(messages: &[Message]) -> usize {
 #[async_producer(system = "kafka", destination = "orders")]
 pub async fn send(#[message] headers: &mut Message) -> usize {
     std::hint::black_box(headers.len())
+}
+
+/// A message that has come by a channel within the process.
+#[async_consumer(link)]
+pub async fn link_in_memory(order: &Traced<usize>) -> usize {
+    std::hint::black_box(**order)
+}
+
+/// A message on its way into such a channel.
+#[async_producer(destination = "orders")]
+pub async fn send_in_memory(order: &mut Traced<usize>) -> usize {
+    std::hint::black_box(**order)
+}
+
+/// Work that goes on elsewhere.
+#[async_task(continue)]
+pub async fn task(work: usize) -> usize {
+    std::hint::black_box(work)
 }

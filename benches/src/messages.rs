@@ -2,8 +2,12 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::time::SystemTime;
 
-use throughline::{Facts, HeaderReader};
+use opentelemetry::Context;
+use opentelemetry::propagation::TextMapPropagator as _;
+use opentelemetry_sdk::propagation::TraceContextPropagator;
+use throughline::{Facts, HeaderReader, TraceContext, Traced};
 
 /// A message as a broker's client would have it, for the stock propagator as well.
 pub type Message = HashMap<String, String>;
@@ -34,10 +38,37 @@ impl throughline::Message for Record {
     }
 }
 
+/// A message for a channel within the process, as one writes it by hand.
+pub struct Order {
+    pub sender: Context,
+    pub sent: SystemTime,
+    pub number: usize,
+}
+
+impl Order {
+    /// Not sent yet.
+    pub fn new() -> Self {
+        Self { sender: Context::new(), sent: SystemTime::UNIX_EPOCH, number: 7 }
+    }
+
+    /// The same for throughline.
+    pub fn traced() -> Traced<usize> {
+        Traced::with_context(7, TraceContext::default())
+    }
+}
+
+impl Default for Order {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 /// All that one run handles.
 pub struct Messages {
     pub one: Message,
     pub record: Record,
+    pub order: Order,
+    pub traced_order: Traced<usize>,
     pub without_context: Message,
     /// Of ten messages, of as many as the SDK keeps links of, and of more.
     pub batches: [Vec<Message>; 3],
@@ -49,6 +80,8 @@ impl Messages {
         Self {
             one: message(sampled),
             record: record(sampled),
+            order: Order { sender: sender(sampled), sent: SystemTime::now(), number: 7 },
+            traced_order: traced_order(sampled),
             without_context: HashMap::from([("tenant".to_owned(), "acme".to_owned())]),
             batches: [10, 128, 1000].map(|messages| batch(0..messages)),
         }
@@ -63,6 +96,16 @@ fn message(sampled: bool) -> Message {
         ("traceparent".to_owned(), traceparent),
         ("tenant".to_owned(), "acme".to_owned()),
     ])
+}
+
+fn sender(sampled: bool) -> Context {
+    TraceContextPropagator::new().extract_with_context(&Context::new(), &message(sampled))
+}
+
+/// As it comes out of a channel that the sender has put it in.
+fn traced_order(sampled: bool) -> Traced<usize> {
+    let _sender = sender(sampled).attach();
+    Traced::new(7)
 }
 
 fn record(sampled: bool) -> Record {

@@ -3,7 +3,9 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use crate::messages::{Message, Messages, Record};
+use opentelemetry::Context;
+
+use crate::messages::{Message, Messages, Order, Record};
 use crate::set_up::SetUp;
 use crate::{block_on, body, by_hand, compared, fewest_calls};
 
@@ -46,6 +48,9 @@ pub fn rows<'a>(set_up: &SetUp, messages: &'a Messages) -> Vec<Row<'a>> {
     rows.push(link_without_context(set_up, &messages.without_context));
     rows.push(link_with_facts(set_up, &messages.record));
     rows.push(send(set_up));
+    rows.push(link_in_memory(set_up, messages));
+    rows.push(send_in_memory(set_up));
+    rows.push(task(set_up, &messages.order.sender));
     rows.extend(messages.batches.iter().map(|batch| batched(set_up, batch)));
     rows
 }
@@ -141,6 +146,47 @@ fn send(set_up: &SetUp) -> Row<'static> {
     };
     let ours = Way::new(THROUGHLINE, || block_on(compared::send(&mut Message::with_capacity(4))));
     Row { name: "send".to_owned(), ways: vec![by_hand, ours] }
+}
+
+/// A message that has come by a channel within the process.
+fn link_in_memory<'a>(set_up: &SetUp, messages: &'a Messages) -> Row<'a> {
+    let Messages { order, traced_order, .. } = messages;
+    let by_hand = if set_up.through_tracing {
+        Way::new(BY_HAND, move || block_on(by_hand::tracing_link_in_memory(order)))
+    } else {
+        Way::new(BY_HAND, move || block_on(by_hand::api_link_in_memory(order)))
+    };
+    let ours = Way::new(THROUGHLINE, move || block_on(compared::link_in_memory(traced_order)));
+    Row { name: "link, in memory".to_owned(), ways: vec![by_hand, ours] }
+}
+
+/// A message on its way into such a channel.
+fn send_in_memory(set_up: &SetUp) -> Row<'static> {
+    let by_hand = if set_up.through_tracing {
+        Way::new(BY_HAND, || block_on(by_hand::tracing_send_in_memory(&mut Order::new())))
+    } else {
+        Way::new(BY_HAND, || block_on(by_hand::api_send_in_memory(&mut Order::new())))
+    };
+    let send = || block_on(compared::send_in_memory(&mut Order::traced()));
+    let ours = Way::new(THROUGHLINE, send);
+    Row { name: "send, in memory".to_owned(), ways: vec![by_hand, ours] }
+}
+
+/// A task that is called within `caller`, and runs when that is left.
+fn task<'a>(set_up: &SetUp, caller: &'a Context) -> Row<'a> {
+    fn run<F: Future<Output = usize>>(caller: &Context, call: impl Fn(usize) -> F) -> usize {
+        let within = caller.clone().attach();
+        let task = call(7);
+        drop(within);
+        block_on(task)
+    }
+    let by_hand = if set_up.through_tracing {
+        Way::new(BY_HAND, move || run(caller, by_hand::tracing_task))
+    } else {
+        Way::new(BY_HAND, move || run(caller, by_hand::api_task))
+    };
+    let ours = Way::new(THROUGHLINE, move || run(caller, compared::task));
+    Row { name: "task".to_owned(), ways: vec![by_hand, ours] }
 }
 
 fn batched<'a>(set_up: &SetUp, batch: &'a [Message]) -> Row<'a> {

@@ -105,6 +105,10 @@ impl TraceContext {
         &self.context
     }
 
+    pub(crate) fn into_context(self) -> Context {
+        self.context
+    }
+
     pub(crate) fn with_notes(mut self, notes: Notes) -> Self {
         self.notes = notes;
         self

@@ -383,7 +383,7 @@ impl Handler {
             ambient_is_origin: received.has_origin(ambient),
             ambient,
             attempts: received.attempts().len(),
-            sending: received.sending(),
+            sending: received.sending(relation.depends_on_age()),
             is_batch: received.batch_size().is_some(),
             max_links,
         });

@@ -294,14 +294,14 @@ impl<'m> Received<'m> {
         }
     }
 
-    /// How a single message was sent.
+    /// How a single message was sent; its age is looked at only where it matters.
     #[inline]
-    pub(crate) fn sending(&self) -> Sending {
+    pub(crate) fn sending(&self, depends_on_age: bool) -> Sending {
         if self.batch.is_some() {
             return Sending::default();
         }
         Sending {
-            age: self.facts.age(),
+            age: if depends_on_age { self.facts.age() } else { None },
             hops: hops::count(self.reading.origin()),
             asks_for_new_trace: self.reading.notes.asks_for_new_trace,
         }

@@ -175,22 +175,21 @@ pub struct Writing<'w> {
 
 impl Writing<'_> {
     fn write_into<M: MessageMut + ?Sized>(&mut self, message: &mut M) {
-        match self.carried.next() {
-            None => {}
+        let Some(found) = self.carried.next() else { return };
+        if let Found::ToStay(carried) = found {
             // What somebody chose is left alone unless this producer has something to say itself.
-            Some(Found::ToStay(carried)) => {
-                if self.has_to_say {
-                    self.note_when_sent(message);
-                    carrier::note(self.context.notes().clone(), &carried, message);
-                }
-            }
-            Some(Found::Nothing | Found::ToGo) if !self.context.is_empty() => {
+            if self.has_to_say {
                 self.note_when_sent(message);
-                self.propagator.write(&self.context, message);
+                carrier::note(self.context.notes().clone(), &carried, message);
             }
+            return;
+        }
+        if !self.context.is_empty() {
+            self.note_when_sent(message);
+            self.propagator.write(&self.context, message);
+        } else if matches!(found, Found::ToGo) {
             // There is nothing to write, but the context that is there has to go.
-            Some(Found::ToGo) => self.propagator.write(&TraceContext::default(), message),
-            Some(Found::Nothing) => {}
+            self.propagator.write(&TraceContext::default(), message);
         }
     }
 

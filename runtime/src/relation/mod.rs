@@ -128,6 +128,11 @@ impl Relation {
 }
 
 impl Relation {
+    /// Whether it matters how old a message is.
+    pub(crate) fn depends_on_age(self) -> bool {
+        self.within.is_some()
+    }
+
     /// Why a trace that could be continued is not.
     fn spent(self, of: &Sending) -> Option<Reason> {
         let too_old = |limit| of.age.is_some_and(|age| age > limit);

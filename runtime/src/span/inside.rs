@@ -238,9 +238,7 @@ impl Inside {
         if measured.is_some() {
             return true;
         }
-        own.is_some()
-            || !matches!(started_by, Running::Unchanged | Running::Message(_))
-            || around.is_some()
+        own.is_some() || started_by.holds_something() || around.is_some()
     }
 
     /// What passes through where no span is made. Until then it attaches nothing.

@@ -22,18 +22,26 @@ pub(crate) enum Running {
     Unchanged,
     Message(MessageId),
     Batch(Arc<[Id]>),
-    /// Boxed, for it is larger than the others.
-    Task(Box<TaskStart>),
+    Task(TaskStart),
 }
 
 /// What started a task.
 #[derive(Debug, Clone)]
 pub(crate) struct TaskStart {
-    /// What the handler around the call handles, and its span.
+    /// Invalid where none is known.
+    caller: Id,
+    /// Boxed, for it is larger than all else that may have started something.
+    around: Option<Box<Around>>,
+}
+
+/// What ran around the call of a task.
+#[derive(Debug, Clone)]
+struct Around {
+    /// What the handler there handles, and its span.
     message: Option<MessageId>,
     handler: Option<Own>,
-    /// Whoever sent it that, and the callers.
-    not_chosen: Vec<Id>,
+    /// The senders of its batch, and the callers of the tasks there.
+    others: Vec<Id>,
 }
 
 /// A message as far as it can be told from others. It needs no allocation.
@@ -62,6 +70,15 @@ impl MessageId {
 }
 
 impl Running {
+    /// Whether there is something to be dropped.
+    pub(super) fn holds_something(&self) -> bool {
+        match self {
+            Self::Unchanged | Self::Message(_) => false,
+            Self::Task(task) => task.around.is_some(),
+            Self::Batch(_) => true,
+        }
+    }
+
     pub(crate) fn batch(origins: impl Iterator<Item = Id>) -> Self {
         Self::Batch(origins.collect())
     }
@@ -69,17 +86,48 @@ impl Running {
     /// Of a task that is called here by `caller`: the handler around it goes on in the task, wherever
     /// that runs, and what the caller's own span sent is no more chosen there than here.
     pub(crate) fn task(caller: &SpanContext) -> Self {
-        let caller = caller.is_valid().then(|| id(caller));
-        let around = ask(|started_by| match started_by {
-            Self::Unchanged => (None, Vec::new()),
-            Self::Message(message) => (Some(*message), message.origin().into_iter().collect()),
-            Self::Batch(origins) => (None, origins.to_vec()),
-            Self::Task(task) => (task.message, task.not_chosen.clone()),
-        });
+        let caller = if caller.is_valid() { id(caller) } else { NOBODY };
+        let around = anything_runs_here().then(Around::here).flatten();
         // Without any the task is still one: whoever polls it has not started it.
-        let (message, mut not_chosen): (Option<MessageId>, Vec<Id>) = around.unwrap_or_default();
-        not_chosen.extend(caller);
-        Self::Task(Box::new(TaskStart { message, handler: handler_span(), not_chosen }))
+        Self::Task(TaskStart { caller, around })
+    }
+}
+
+impl Around {
+    #[inline(never)]
+    fn here() -> Option<Box<Self>> {
+        let handler = handler_span();
+        ask(|started_by| {
+            let (message, others) = match started_by {
+                Running::Unchanged => (None, Vec::new()),
+                Running::Message(message) => (Some(*message), Vec::new()),
+                Running::Batch(senders) => (None, senders.to_vec()),
+                Running::Task(task) => (task.message(), task.others()),
+            };
+            Box::new(Self { message, handler, others })
+        })
+    }
+}
+
+impl TaskStart {
+    fn message(&self) -> Option<MessageId> {
+        self.around.as_ref()?.message
+    }
+
+    fn handler(&self) -> Option<Own> {
+        self.around.as_ref()?.handler
+    }
+
+    /// Those who did not choose what is sent here, but for the sender of the message.
+    fn others(&self) -> Vec<Id> {
+        let around = self.around.iter().flat_map(|around| &around.others);
+        around.copied().chain([self.caller]).collect()
+    }
+
+    fn was_called_by(&self, sender: Id) -> bool {
+        self.caller == sender
+            || self.message().and_then(MessageId::origin) == Some(sender)
+            || self.around.as_ref().is_some_and(|around| around.others.contains(&sender))
     }
 }
 
@@ -116,7 +164,7 @@ pub(crate) fn is_origin_of_the_running_handler(span: &SpanContext) -> bool {
         Running::Unchanged => false,
         Running::Message(message) => message.origin() == Some(sender),
         Running::Batch(senders) => senders.contains(&sender),
-        Running::Task(task) => task.not_chosen.contains(&sender),
+        Running::Task(task) => task.was_called_by(sender),
     });
     is_origin.unwrap_or(false)
 }
@@ -125,7 +173,7 @@ pub(crate) fn is_origin_of_the_running_handler(span: &SpanContext) -> bool {
 pub(crate) fn is_handled_already(message: MessageId) -> bool {
     let is_handled = ask(|started_by| match started_by {
         Running::Message(running) => running.is(message),
-        Running::Task(task) => task.message.is_some_and(|running| running.is(message)),
+        Running::Task(task) => task.message().is_some_and(|running| running.is(message)),
         Running::Unchanged | Running::Batch(_) => false,
     });
     is_handled.unwrap_or(false)
@@ -140,7 +188,7 @@ pub(crate) fn running_handler() -> Option<SpanContext> {
 fn handler_span() -> Option<Own> {
     let span = Inside::ask(|inside| match &inside.started_by {
         Running::Unchanged => None,
-        Running::Task(task) => Some(task.handler),
+        Running::Task(task) => Some(task.handler()),
         Running::Message(_) | Running::Batch(_) => Some(inside.own.as_ref().map(|own| {
             let own = own.span();
             let own = own.span_context();

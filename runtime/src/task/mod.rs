@@ -13,11 +13,13 @@ pub use methods::{TaskFn, TaskFuture};
 pub use run::RunTask;
 
 use crate::carrier::{self, TraceContext, hops};
+use crate::operation::tell;
 use crate::outcome::{IntoOutcome, Outcome};
+use crate::rare::Rare;
 use crate::relation::{Caller, Relation, Sending, TaskPlacement};
 use crate::semconv::key;
 use crate::span::{
-    ActiveSpan, Description, Draft, FieldValue, Lineage, Maker, Plain, Running, Site,
+    ActiveSpan, Description, Draft, FieldValue, Lineage, Maker, NoSpan, Plain, Running, Site,
     current_context, without_its_span,
 };
 
@@ -51,16 +53,16 @@ pub fn task(site: impl Into<Site>) -> Task {
     } else {
         current_context()
     };
-    let caller = TraceContext::detached(&active);
+    let running = Running::task(active.span().span_context());
     Task {
         site,
-        running: Running::task(&caller.span_context()),
-        caller,
+        running,
+        caller: TraceContext::detached(&active),
         called: carrier::now(),
         relation: Relation::LINK,
         enabled: true,
         failure_event: true,
-        name: None,
+        name: Rare::default(),
         fields: Vec::new(),
     }
 }
@@ -114,7 +116,7 @@ pub struct Task {
     relation: Relation,
     enabled: bool,
     failure_event: bool,
-    name: Option<Cow<'static, str>>,
+    name: Rare<Cow<'static, str>>,
     fields: Vec<(&'static str, Plain)>,
 }
 
@@ -153,7 +155,7 @@ impl Task {
 
     /// The span's name, in place of the function's.
     pub fn name(mut self, name: impl Into<Cow<'static, str>>) -> Self {
-        self.name = Some(name.into());
+        self.name = Some(name.into()).into();
         self
     }
 
@@ -195,40 +197,51 @@ impl Task {
     /// span.finish(Outcome::ok());
     /// ```
     pub fn start_with(self, fields: &[(&'static str, FieldValue<'_>)]) -> ActiveSpan {
-        let caller = self.caller.as_context();
+        let Self {
+            site, caller, called, running, relation, enabled, failure_event, mut name, ..
+        } = self;
+        let caller = caller.into_context();
         if caller.is_telemetry_suppressed() {
             // What is called where nothing is traced is not traced elsewhere either.
-            return ActiveSpan::passing_through(Some(caller.clone()));
+            return ActiveSpan::passing_through(Some(caller));
         }
-        let placement = self.relation.place_task(
+        let placement = relation.place_task(
             caller.span().span_context(),
             Sending {
-                age: self.called.and_then(carrier::age),
+                age: called.filter(|_| relation.depends_on_age()).and_then(carrier::age),
                 hops: hops::count(caller.span().span_context()),
                 asks_for_new_trace: false,
             },
         );
-        let mut attributes = vec![
-            KeyValue::new(key::FUNCTION_NAME, self.site.qualified_function()),
-            KeyValue::new(key::RELATION_KIND, placement.kind.as_str()),
-        ];
-        attributes
-            .extend(placement.reason.map(|why| KeyValue::new(key::RELATION_REASON, why.as_str())));
+        let maker = Maker::of(site, enabled);
+        if let Maker::Nobody(way) = maker {
+            return NoSpan {
+                way,
+                site,
+                failure_event,
+                parent: parent(placement, caller),
+                running,
+                // A task is no messaging operation.
+                #[cfg(feature = "metrics")]
+                measured: None,
+            }
+            .start();
+        }
         Draft {
-            site: self.site,
-            maker: Maker::of(self.site, self.enabled),
-            failure_event: self.failure_event,
-            parent: parent(placement, caller),
+            site,
+            maker,
+            failure_event,
             description: Description {
-                name: self.name.unwrap_or(Cow::Borrowed(self.site.function())),
+                name: name.take().unwrap_or(Cow::Borrowed(site.function())),
                 kind: SpanKind::Internal,
-                links: link(placement, caller).into_iter().collect(),
-                attributes,
+                links: links(placement, &caller),
+                attributes: attributes(placement, site),
             },
+            parent: parent(placement, caller),
             // Below the caller's, `tracing` would keep that span open until the task ends.
             lineage: Lineage::Root,
             fields,
-            running: self.running,
+            running,
             // A task is no messaging operation.
             #[cfg(feature = "metrics")]
             measured: None,
@@ -288,14 +301,25 @@ fn run_sync<R>(task: Task, body: impl FnOnce() -> R, outcome: fn(&R) -> Outcome)
     result
 }
 
-fn link(placement: TaskPlacement, caller: &Context) -> Option<Link> {
-    let is_linked = placement.caller == Caller::Linked;
-    is_linked.then(|| Link::with_context(caller.span().span_context().clone()))
+fn links(placement: TaskPlacement, caller: &Context) -> Vec<Link> {
+    if placement.caller == Caller::Linked {
+        vec![Link::with_context(caller.span().span_context().clone())]
+    } else {
+        Vec::new()
+    }
 }
 
-fn parent(placement: TaskPlacement, caller: &Context) -> Context {
+fn attributes(placement: TaskPlacement, site: Site) -> Vec<KeyValue> {
+    let mut attributes = Vec::with_capacity(3);
+    let function = (key::FUNCTION_NAME, site.qualified_function());
+    tell(&mut attributes, [function, (key::RELATION_KIND, placement.kind.as_str())]);
+    tell(&mut attributes, placement.reason.map(|why| (key::RELATION_REASON, why.as_str())));
+    attributes
+}
+
+fn parent(placement: TaskPlacement, caller: Context) -> Context {
     if placement.caller == Caller::Parent {
-        return hops::continued(caller.clone(), placement.hops);
+        return hops::continued(caller, placement.hops);
     }
-    if placement.keeps_baggage { without_its_span(caller) } else { Context::new() }
+    if placement.keeps_baggage { without_its_span(&caller) } else { Context::new() }
 }
