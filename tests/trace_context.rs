@@ -7,7 +7,7 @@ use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider};
 use serde_json::{Value, json};
 use throughline::testing::{self, Capture, Span};
-use throughline::{TraceContext, Traced};
+use throughline::{HeaderReader, Message, MessageMut, TraceContext, Traced};
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt;
 
@@ -170,6 +170,47 @@ fn a_kept_context_does_not_keep_a_span_open() {
     assert_eq!(ended(), 1, "the span ended with its scope");
     assert!(kept.traceparent().is_some());
     assert_eq!(wrapped.context(), &kept);
+}
+
+/// Keeps what it reads of a context, where a `Traced` keeps a clone.
+struct Reads(TraceContext);
+
+impl Message for Reads {
+    fn headers<'m>(&'m self, reader: &mut HeaderReader<'m>) {
+        self.0.headers(reader);
+    }
+}
+
+impl MessageMut for Reads {
+    fn set_header(&mut self, _: &str, _: &str) {}
+
+    fn remove_header(&mut self, _: &str) {}
+
+    fn set_context(&mut self, context: &TraceContext) -> bool {
+        self.0 = TraceContext::read_from(context);
+        true
+    }
+}
+
+#[test]
+fn what_a_message_keeps_of_its_sender_does_not_keep_a_span_open() {
+    let exporter = InMemorySpanExporter::default();
+    let provider = SdkTracerProvider::builder().with_simple_exporter(exporter.clone()).build();
+    let ended = || exporter.get_finished_spans().expect("the exporter lives").len();
+    let (mut cloned, mut read) =
+        (Traced::with_context(1, TraceContext::default()), Reads(TraceContext::default()));
+
+    let attached = Context::current_with_span(provider.tracer("shop").start("outer")).attach();
+    // Without a span of its own what is sent is the one around.
+    throughline::produce("publish").enabled(false).run_sync(&mut cloned, |_| ());
+    throughline::produce("publish").enabled(false).run_sync(&mut read, |_| ());
+    let outer = TraceContext::current().traceparent();
+    assert_eq!(ended(), 0);
+    drop(attached);
+
+    assert_eq!(ended(), 1, "the span ended with its scope");
+    assert!(outer.is_some());
+    assert_eq!([cloned.context().traceparent(), read.0.traceparent()], [outer.clone(), outer]);
 }
 
 #[test]

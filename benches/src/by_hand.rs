@@ -179,6 +179,7 @@ pub async fn api_send(headers: &mut Message) -> usize {
 /// A message that has come by a channel within the process.
 pub async fn api_link_in_memory(order: &Order) -> usize {
     let mut all = attributes("link");
+    all.push(KeyValue::new("messaging.system", "in_process"));
     all.push(age(order));
     let tracer = global::tracer("bench");
     let span = tracer
@@ -210,6 +211,7 @@ pub async fn api_send_in_memory(order: &mut Order) -> usize {
             KeyValue::new("messaging.operation.name", "send"),
             KeyValue::new("messaging.operation.type", "send"),
             KeyValue::new("code.function.name", "throughline_benches::by_hand::send"),
+            KeyValue::new("messaging.system", "in_process"),
             KeyValue::new("messaging.destination.name", "orders"),
         ])
         .start(&tracer);
@@ -335,7 +337,11 @@ pub async fn tracing_send(headers: &mut Message) -> usize {
 /// A message that has come by a channel within the process.
 pub async fn tracing_link_in_memory(order: &Order) -> usize {
     let age = order.sent.elapsed().unwrap_or_default();
-    let span = handler_span!("link", throughline.message.age = age.as_secs_f64());
+    let span = handler_span!(
+        "link",
+        messaging.system = "in_process",
+        throughline.message.age = age.as_secs_f64(),
+    );
     let _ = span.set_parent(Context::new());
     span.add_link(order.sender.span().span_context().clone());
     async { std::hint::black_box(order.number) }.instrument(span).await
@@ -349,6 +355,7 @@ pub async fn tracing_send_in_memory(order: &mut Order) -> usize {
         messaging.operation.name = "send",
         messaging.operation.type = "send",
         code.function.name = "throughline_benches::by_hand::send",
+        messaging.system = "in_process",
         messaging.destination.name = "orders",
     );
     order.sender = span.context();

@@ -172,21 +172,23 @@ fn send_in_memory(set_up: &SetUp) -> Row<'static> {
     Row { name: "send, in memory".to_owned(), ways: vec![by_hand, ours] }
 }
 
-/// A task that is called within `caller`, and runs when that is left.
+/// A task that somebody calls.
 fn task<'a>(set_up: &SetUp, caller: &'a Context) -> Row<'a> {
-    fn run<F: Future<Output = usize>>(caller: &Context, call: impl Fn(usize) -> F) -> usize {
-        let within = caller.clone().attach();
-        let task = call(7);
-        drop(within);
-        block_on(task)
-    }
     let by_hand = if set_up.through_tracing {
-        Way::new(BY_HAND, move || run(caller, by_hand::tracing_task))
+        Way::new(BY_HAND, move || within(caller, by_hand::tracing_task))
     } else {
-        Way::new(BY_HAND, move || run(caller, by_hand::api_task))
+        Way::new(BY_HAND, move || within(caller, by_hand::api_task))
     };
-    let ours = Way::new(THROUGHLINE, move || run(caller, compared::task));
+    let ours = Way::new(THROUGHLINE, move || within(caller, compared::task));
     Row { name: "task".to_owned(), ways: vec![by_hand, ours] }
+}
+
+/// Calls a task within `caller`, and runs it when that is left.
+pub fn within<F: Future<Output = usize>>(caller: &Context, call: impl Fn(usize) -> F) -> usize {
+    let attached = caller.clone().attach();
+    let task = call(7);
+    drop(attached);
+    block_on(task)
 }
 
 fn batched<'a>(set_up: &SetUp, batch: &'a [Message]) -> Row<'a> {

@@ -2,13 +2,14 @@
 //! cheaper way to say less would be no comparison.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use opentelemetry::trace::TracerProvider as _;
+use opentelemetry::trace::{TraceContextExt as _, TracerProvider as _};
 use opentelemetry::{Context, global};
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{SdkTracerProvider, Span, SpanData, SpanProcessor};
-use throughline_benches::messages::{Message, Messages};
+use throughline_benches::messages::{Message, Messages, Order};
+use throughline_benches::ways::within;
 use throughline_benches::{block_on, by_hand, compared, fewest_calls};
 use tracing_subscriber::layer::SubscriberExt as _;
 
@@ -85,6 +86,23 @@ fn every_way_makes_the_same_span() {
     assert_eq!(said_by(|| block_on(compared::send(&mut sent_by_us))), sending);
     assert!(sent_by_us.contains_key("traceparent"));
 
+    let Messages { order, traced_order, .. } = &Messages::new(true);
+    let in_memory = said_by(|| block_on(by_hand::api_link_in_memory(order)));
+    assert!(in_memory.contains("throughline.message.age"), "{in_memory}");
+    assert_eq!(said_by(|| block_on(compared::link_in_memory(traced_order))), in_memory);
+
+    let mut sent = Order::new();
+    let into_memory = said_by(|| block_on(by_hand::api_send_in_memory(&mut sent)));
+    assert!(sent.sender.has_active_span() && sent.sent > SystemTime::UNIX_EPOCH);
+    let mut sent_by_us = Order::traced();
+    assert_eq!(said_by(|| block_on(compared::send_in_memory(&mut sent_by_us))), into_memory);
+    assert!(!sent_by_us.context().is_empty());
+
+    let caller = &order.sender;
+    let task = said_by(|| within(caller, by_hand::api_task));
+    assert!(task.contains("under b7ad6b7169203331"), "{task}");
+    assert_eq!(said_by(|| within(caller, compared::task)), task);
+
     let continued = said_by(|| block_on(by_hand::api_continue(message, 0)));
     assert!(continued.contains("in the sender's trace: true"), "{continued}");
     assert!(continued.contains("throughline.relation.kind=continue"), "{continued}");
@@ -112,6 +130,15 @@ fn every_way_makes_the_same_span() {
         assert_eq!(said_by(|| block_on(compared::record(record))), with_facts);
         assert_eq!(said_by(|| block_on(by_hand::tracing_send(&mut Message::new()))), sending);
         assert_eq!(said_by(|| block_on(compared::send(&mut Message::new()))), sending);
+        assert_eq!(said_by(|| block_on(by_hand::tracing_link_in_memory(order))), in_memory);
+        assert_eq!(said_by(|| block_on(compared::link_in_memory(traced_order))), in_memory);
+        let mut sent = Order::new();
+        assert_eq!(said_by(|| block_on(by_hand::tracing_send_in_memory(&mut sent))), into_memory);
+        assert!(sent.sender.span().span_context().is_valid());
+        let mut sent_by_us = Order::traced();
+        assert_eq!(said_by(|| block_on(compared::send_in_memory(&mut sent_by_us))), into_memory);
+        assert_eq!(said_by(|| within(caller, by_hand::tracing_task)), task);
+        assert_eq!(said_by(|| within(caller, compared::task)), task);
         assert_eq!(said_by(|| block_on(by_hand::tracing_continue(message, 0))), continued);
         assert_eq!(said_by(|| block_on(compared::continued(message, 0))), continued);
     });

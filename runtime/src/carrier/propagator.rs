@@ -42,8 +42,12 @@ impl Propagator {
     }
 
     /// Reads the context that a message carries, and its headers named in `capture`, into an empty reading.
-    pub(crate) fn read<'m, M>(self, message: &'m M, capture: &'m [&'m str], reading: &mut Reading)
-    where
+    pub(crate) fn read<'m, M>(
+        self,
+        message: &'m M,
+        capture: &'m [&'m str],
+        reading: &mut Reading<'m>,
+    ) where
         M: Message + ?Sized,
     {
         let mut reader = HeaderReader::new(self, capture);
@@ -74,7 +78,7 @@ impl Propagator {
     }
 
     /// Whether the reader had all that was asked for.
-    fn finish(self, reader: &mut HeaderReader<'_>, reading: &mut Reading) -> bool {
+    fn finish<'m>(self, reader: &mut HeaderReader<'m>, reading: &mut Reading<'m>) -> bool {
         match reader.only_held() {
             Some(headers) if self == Self::Ours => {
                 read_by_us(headers, reading);
@@ -85,7 +89,7 @@ impl Propagator {
     }
 
     #[inline(never)]
-    fn finish_any(self, reader: &mut HeaderReader<'_>, reading: &mut Reading) -> bool {
+    fn finish_any<'m>(self, reader: &mut HeaderReader<'m>, reading: &mut Reading<'m>) -> bool {
         if let Some(captured) = reader.take_captured() {
             reading.set_captured(captured);
         }
@@ -119,7 +123,7 @@ impl Propagator {
 /// The headers of the W3C.
 const W3C: [&str; 3] = [TRACEPARENT, TRACESTATE, BAGGAGE];
 
-fn read_notes(headers: KnownHeaders<'_, '_>, reading: &mut Reading) {
+fn read_notes(headers: KnownHeaders<'_, '_>, reading: &mut Reading<'_>) {
     if headers.has_notes() {
         reading.notes.read(|known| headers.text(known));
     }
@@ -127,7 +131,7 @@ fn read_notes(headers: KnownHeaders<'_, '_>, reading: &mut Reading) {
 
 /// As the W3C says, and our own.
 #[inline]
-fn read_by_us(headers: KnownHeaders<'_, '_>, reading: &mut Reading) {
+fn read_by_us(headers: KnownHeaders<'_, '_>, reading: &mut Reading<'_>) {
     let span = headers.bytes(Known::Traceparent).and_then(traceparent::parse);
     if headers.has_others_than(Known::Traceparent) {
         read_others(headers, span, reading);
@@ -139,7 +143,11 @@ fn read_by_us(headers: KnownHeaders<'_, '_>, reading: &mut Reading) {
 
 /// What may come beside a `traceparent`.
 #[inline(never)]
-fn read_others(headers: KnownHeaders<'_, '_>, span: Option<Traceparent>, reading: &mut Reading) {
+fn read_others(
+    headers: KnownHeaders<'_, '_>,
+    span: Option<Traceparent>,
+    reading: &mut Reading<'_>,
+) {
     read_notes(headers, reading);
     match (span, headers.text(Known::Tracestate)) {
         (Some(span), None) => reading.set_origin(span.with_state(TraceState::NONE)),
@@ -154,7 +162,7 @@ fn read_others(headers: KnownHeaders<'_, '_>, span: Option<Traceparent>, reading
 fn read_by_the_application(
     headers: &dyn Extractor,
     has: impl Fn(&str) -> bool,
-    reading: &mut Reading,
+    reading: &mut Reading<'_>,
 ) {
     global::get_text_map_propagator(|propagator| {
         if carries_nothing(propagator) {

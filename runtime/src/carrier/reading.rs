@@ -1,5 +1,6 @@
 //! What a message carries, as it was read.
 
+use std::borrow::Cow;
 use std::mem;
 
 use opentelemetry::baggage::{Baggage, BaggageExt};
@@ -13,10 +14,10 @@ use crate::rare::Rare;
 /// Who sent a message, and what came with that. It becomes a context only where one is needed: making one
 /// allocates, and a link needs none.
 #[derive(Debug)]
-pub(crate) struct Reading {
+pub(crate) struct Reading<'m> {
     origin: SpanContext,
-    /// The whole of it, where the message held it so or the application's propagator made it.
-    context: Rare<Context>,
+    /// The whole of it, where the message holds it so or the application's propagator made it.
+    context: Rare<Cow<'m, TraceContext>>,
     /// Boxed, for most messages have nothing of it.
     beside: Rare<Box<Beside>>,
     pub(crate) notes: Notes,
@@ -35,7 +36,7 @@ struct Beside {
     captured: Vec<KeyValue>,
 }
 
-impl Default for Reading {
+impl Default for Reading<'_> {
     fn default() -> Self {
         Self {
             origin: SpanContext::NONE,
@@ -48,7 +49,7 @@ impl Default for Reading {
     }
 }
 
-impl Reading {
+impl<'m> Reading<'m> {
     #[inline]
     pub(super) fn set_origin(&mut self, origin: SpanContext) {
         self.origin = origin;
@@ -68,13 +69,14 @@ impl Reading {
 
     pub(super) fn set_context(&mut self, context: Context) {
         self.origin = context.span().span_context().clone();
-        *self.context = Some(context);
+        *self.context = Some(Cow::Owned(TraceContext::from_context(context)));
     }
 
     #[inline(never)]
-    pub(super) fn set_whole_context(&mut self, context: &TraceContext) {
-        self.set_context(context.as_context().clone());
+    pub(super) fn set_whole_context(&mut self, context: &'m TraceContext) {
+        self.origin = context.span_context();
         self.notes = context.notes().clone();
+        *self.context = Some(Cow::Borrowed(context));
     }
 
     #[inline(never)]
@@ -96,6 +98,19 @@ impl Reading {
         !self.origin.is_valid() && !self.has_baggage()
     }
 
+    /// As it is when the message itself is gone.
+    pub(crate) fn into_owned(mut self) -> Reading<'static> {
+        let context = self.context.take().map(|context| Cow::Owned(context.into_owned()));
+        Reading {
+            origin: self.origin,
+            context: context.into(),
+            beside: self.beside,
+            notes: self.notes,
+            unreadable: self.unreadable,
+            not_carried: self.not_carried,
+        }
+    }
+
     /// Adds what is told of the message beside what it tells itself.
     #[inline]
     pub(crate) fn add_to(&self, facts: &mut Facts<'_>) {
@@ -111,7 +126,9 @@ impl Reading {
     pub(crate) fn baggage(&self) -> Option<&Baggage> {
         match &*self.context {
             None => self.beside.as_ref()?.baggage.as_ref(),
-            Some(context) => Some(context.baggage()).filter(|baggage| !baggage.is_empty()),
+            Some(context) => {
+                Some(context.as_context().baggage()).filter(|baggage| !baggage.is_empty())
+            }
         }
     }
 
@@ -129,7 +146,7 @@ impl Reading {
 
     pub(crate) fn take_context(&mut self) -> Context {
         match self.context.take() {
-            Some(context) => context,
+            Some(context) => context.into_owned().into_context(),
             None if self.beside.is_some() => self.take_context_and_beside(),
             None if self.origin.is_valid() => {
                 let span = mem::replace(&mut self.origin, SpanContext::NONE);
@@ -160,8 +177,8 @@ pub(crate) fn copied(baggage: &Baggage) -> Baggage {
     baggage.iter().map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
-impl From<Reading> for TraceContext {
-    fn from(mut reading: Reading) -> Self {
+impl From<Reading<'_>> for TraceContext {
+    fn from(mut reading: Reading<'_>) -> Self {
         Self::from_context(reading.take_context()).with_notes(mem::take(&mut reading.notes))
     }
 }

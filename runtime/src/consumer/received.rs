@@ -100,7 +100,7 @@ pub struct Received<'m> {
     /// How many messages have one.
     pub(crate) contexts: Contexts,
     /// What a single message carries.
-    reading: Reading,
+    reading: Reading<'m>,
     batch: Rare<Box<Together<'m>>>,
     /// When each message was sent, where that is known.
     #[cfg(feature = "metrics")]
@@ -149,7 +149,7 @@ impl<'m> Received<'m> {
         Received {
             facts: self.facts.into_owned(),
             contexts: self.contexts,
-            reading: self.reading,
+            reading: self.reading.into_owned(),
             batch: self.batch.take().map(|together| Box::new(together.into_owned())).into(),
             #[cfg(feature = "metrics")]
             sent: self.sent,
@@ -341,7 +341,7 @@ impl<'m> Together<'m> {
         Together { size, origins: origins.into_owned(), attempts, baggage }
     }
 
-    fn add(&mut self, reading: &Reading, facts: &Facts<'m>) {
+    fn add(&mut self, reading: &Reading<'_>, facts: &Facts<'m>) {
         self.size += 1;
         if reading.unreadable {
             self.origins.add_unreadable();

@@ -34,7 +34,7 @@ impl Contexts {
 
     /// Adds a message that has been read.
     #[inline]
-    pub(crate) fn add(&mut self, reading: &Reading) {
+    pub(crate) fn add(&mut self, reading: &Reading<'_>) {
         if reading.origin().is_valid() {
             self.readable += 1;
         } else if reading.unreadable {
