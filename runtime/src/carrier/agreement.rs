@@ -51,17 +51,6 @@ impl<'m> Agreement<'m> {
         }
     }
 
-    /// The same, where they are not needed any more. Most messages tell none, and none are moved.
-    pub(crate) fn add_owned(&mut self, facts: &mut Facts<'m>) {
-        if self.facts.is_some() {
-            self.add(facts);
-        } else if facts.is_empty() {
-            *self.facts = Some(Facts::default());
-        } else {
-            *self.facts = Some(mem::take(facts));
-        }
-    }
-
     fn compare(&mut self, facts: &Facts<'m>) {
         let Some(agreed) = &mut *self.facts else { return };
         let differing = agreed.known.differing(&facts.known);

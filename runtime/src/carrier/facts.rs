@@ -9,7 +9,8 @@ use super::fact_values::AttributeValue;
 use super::known_facts::{
     ANONYMOUS, ATTEMPT, BODY_SIZE, CLIENT, CONSUMER_GROUP, CONVERSATION, DELIVERY_TAG, DESTINATION,
     ENVELOPE_SIZE, Fact, ID, KAFKA_KEY, KAFKA_OFFSET, KAFKA_TOMBSTONE, KnownFacts, PARTITION,
-    ROUTING_KEY, SENT_AT, SERVER_ADDRESS, SERVER_PORT, SUBSCRIPTION, SYSTEM, TEMPLATE, TEMPORARY,
+    Places, ROUTING_KEY, SENT_AT, SERVER_ADDRESS, SERVER_PORT, SUBSCRIPTION, SYSTEM, TEMPLATE,
+    TEMPORARY,
 };
 
 /// What a message tells about itself: filled by [`Message::describe`](crate::Message::describe).
@@ -33,6 +34,8 @@ pub struct Facts<'m> {
     pub(super) others: Vec<KeyValue>,
     /// The destination's plain name is one of too many for a span's name.
     pub(super) destination_varies: bool,
+    /// Where the user has the word already, and the message is not heard.
+    pub(super) overruled: Places,
 }
 
 impl<'m> Facts<'m> {
@@ -202,6 +205,7 @@ impl<'m> Facts<'m> {
             self.others.clear();
         }
         self.destination_varies = false;
+        self.overruled = Places::default();
     }
 
     #[inline]
@@ -235,12 +239,13 @@ impl<'m> Facts<'m> {
             known: self.known.into_owned(),
             others: self.others,
             destination_varies: self.destination_varies,
+            overruled: self.overruled,
         }
     }
 
     #[inline]
     fn destination_that(&mut self, varies: bool, destination: Cow<'m, str>) -> &mut Self {
-        if !destination.is_empty() {
+        if !destination.is_empty() && !self.overruled.has(DESTINATION) {
             self.destination_varies = varies;
         }
         self.text(DESTINATION, destination)
@@ -254,7 +259,9 @@ impl<'m> Facts<'m> {
 
     #[inline]
     fn set(&mut self, at: usize, fact: Fact<'m>) -> &mut Self {
-        self.known.set(at, fact);
+        if !self.overruled.has(at) {
+            self.known.set(at, fact);
+        }
         self
     }
 

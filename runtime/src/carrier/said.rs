@@ -10,8 +10,9 @@ use super::known_facts::{
 
 /// Facts that the user tells. An empty text says nothing, as of a setting
 /// that is not set.
+#[doc(hidden)]
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Said(KnownFacts<'static>);
+pub struct Said(KnownFacts<'static>);
 
 impl Said {
     pub(crate) fn system(&mut self, system: Cow<'static, str>) {
@@ -66,8 +67,16 @@ impl Said {
         self.0.is_empty()
     }
 
-    pub(super) fn into_facts(self) -> Facts<'static> {
-        Facts { known: self.0, ..Facts::default() }
+    /// The facts of a single message, which tells of itself what the user does not.
+    #[inline]
+    pub(crate) fn into_facts<'m>(self) -> Facts<'m> {
+        if self.is_nothing() { Facts::default() } else { self.overruling() }
+    }
+
+    #[inline(never)]
+    fn overruling<'m>(self) -> Facts<'m> {
+        let overruled = self.places().and(self.outdated());
+        Facts { known: self.0, overruled, ..Facts::default() }
     }
 
     /// The places whose facts, where a message tells them, are about what the user names otherwise: the

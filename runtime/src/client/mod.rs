@@ -174,9 +174,10 @@ impl<'a> Settling<'a> {
         M: Receive<K> + ?Sized,
         F: Future,
     {
-        let Self { operation, is_settlement, fields } = self;
+        let Self { mut operation, is_settlement, fields } = self;
         let fields = Plain::all(fields);
-        let received = Received::of(messages, &WANTED).into_owned();
+        let said = mem::take(&mut operation.said);
+        let received = Received::of(messages, &WANTED, said).into_owned();
         async move {
             let mut span = {
                 let fields = &Plain::as_fields(&fields);
@@ -195,11 +196,12 @@ impl<'a> Settling<'a> {
     /// let orders = [Traced::new(1), Traced::new(2)];
     /// throughline::settle("commit").destination("orders").run_sync(&orders[..], || ());
     /// ```
-    pub fn run_sync<K, M, R>(self, messages: &M, settle: impl FnOnce() -> R) -> R
+    pub fn run_sync<K, M, R>(mut self, messages: &M, settle: impl FnOnce() -> R) -> R
     where
         M: Receive<K> + ?Sized,
     {
-        let mut span = self.draft(Received::of(messages, &WANTED)).start();
+        let said = mem::take(&mut self.operation.said);
+        let mut span = self.draft(Received::of(messages, &WANTED, said)).start();
         let settled = span.run_sync(settle);
         span.finish(Outcome::of_anything(&settled));
         settled
@@ -280,8 +282,7 @@ impl Known {
     }
 
     fn tell_the_rest<K>(&self, span: &mut ActiveSpan, brought: &impl Polled<K>) {
-        let Some(mut received) = brought.polled(WANTED) else { return };
-        received.facts.overrule(self.said.clone());
+        let Some(mut received) = brought.polled(WANTED, self.said.clone()) else { return };
         let links = received.take_links_to_origins(kind::RECEIVE, MAX_LINKS);
         let mut attributes = received.facts.attributes(kind::RECEIVE);
         attributes.extend(left_out(received.distinct_origins(), MAX_LINKS));

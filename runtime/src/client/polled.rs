@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::carrier::{Batch, Message};
+use crate::carrier::{Batch, Message, Said};
 use crate::consumer::{Many, One, Received, Wanted};
 
 /// A message, a batch, an `Option` of a message, or a `Result` of one of these: what a poll brings.
@@ -17,7 +17,7 @@ use crate::consumer::{Many, One, Received, Wanted};
 )]
 pub trait Polled<Number> {
     #[doc(hidden)]
-    fn polled<'m>(&'m self, wanted: Wanted<'m>) -> Option<Received<'m>>;
+    fn polled<'m>(&'m self, wanted: Wanted<'m>, said: Said) -> Option<Received<'m>>;
 }
 
 /// What may have failed: the marker by which it is told from what can't.
@@ -30,23 +30,23 @@ impl<Number> fmt::Debug for Fallible<Number> {
 }
 
 impl<M: Message + ?Sized> Polled<One> for M {
-    fn polled<'m>(&'m self, wanted: Wanted<'m>) -> Option<Received<'m>> {
+    fn polled<'m>(&'m self, wanted: Wanted<'m>, said: Said) -> Option<Received<'m>> {
         Some(if self.is_there() {
-            Received::of(self, &wanted)
+            Received::of(self, &wanted, said)
         } else {
-            Received::none_of_a_batch()
+            Received::none_of_a_batch(said)
         })
     }
 }
 
 impl<B: Batch + ?Sized> Polled<Many> for B {
-    fn polled<'m>(&'m self, wanted: Wanted<'m>) -> Option<Received<'m>> {
-        Some(Received::of(self, &wanted))
+    fn polled<'m>(&'m self, wanted: Wanted<'m>, said: Said) -> Option<Received<'m>> {
+        Some(Received::of(self, &wanted, said))
     }
 }
 
 impl<T: Polled<Number>, E, Number> Polled<Fallible<Number>> for Result<T, E> {
-    fn polled<'m>(&'m self, wanted: Wanted<'m>) -> Option<Received<'m>> {
-        self.as_ref().ok().and_then(|brought| brought.polled(wanted))
+    fn polled<'m>(&'m self, wanted: Wanted<'m>, said: Said) -> Option<Received<'m>> {
+        self.as_ref().ok().and_then(|brought| brought.polled(wanted, said))
     }
 }

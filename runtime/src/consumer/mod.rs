@@ -17,7 +17,7 @@ pub use received::{AnyNumber, Many, One, Receive, TakenBy};
 pub(crate) use received::{Received, Wanted};
 pub use unstarted::UnstartedSpan;
 
-use crate::carrier::hops;
+use crate::carrier::{Said, hops};
 #[cfg(feature = "metrics")]
 use crate::metrics::Measured;
 use crate::operation::{Operation, count, link_with_role, tell};
@@ -73,7 +73,7 @@ pub fn consume(site: impl Into<Site>) -> Consumer<'static> {
 /// ```
 pub fn handled_by_current_span<K, M: Receive<K> + ?Sized>(message: &M) -> ActiveSpan {
     let wanted = Wanted { max_links: MAX_LINKS, headers: None };
-    ActiveSpan::unmade(Received::of(message, &wanted).running())
+    ActiveSpan::unmade(Received::of(message, &wanted, Said::default()).running())
 }
 
 /// A handler's span that is being described: see [`consume`].
@@ -223,7 +223,7 @@ impl<'a, Number> Consumer<'a, Number> {
     {
         let Self { handler, wanted, fields, .. } = &mut self;
         let mut received = Received::none();
-        message.receive(wanted, &mut received);
+        message.receive(wanted, mem::take(&mut handler.operation.said), &mut received);
         handler.start(&mut received, wanted.max_links, fields.unwrap_or_default())
     }
 
@@ -246,8 +246,9 @@ impl<'a, Number> Consumer<'a, Number> {
         M: Receive<K> + ?Sized,
         K: TakenBy<Number>,
     {
-        let Self { handler, wanted, fields, .. } = self;
-        let received = Received::of(message, &wanted).into_owned();
+        let Self { mut handler, wanted, fields, .. } = self;
+        let said = mem::take(&mut handler.operation.said);
+        let received = Received::of(message, &wanted, said).into_owned();
         UnstartedSpan::new(handler, received, wanted.max_links, fields.unwrap_or_default())
     }
 
@@ -387,7 +388,6 @@ impl Handler {
             is_batch: received.batch_size().is_some(),
             max_links,
         });
-        received.facts.overrule(mem::take(&mut operation.said));
         received.contexts.note(&placement, operation.site, &received.facts);
 
         #[cfg(feature = "metrics")]

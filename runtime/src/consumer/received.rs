@@ -10,7 +10,7 @@ use opentelemetry::{Context, Key, StringValue};
 
 #[cfg(feature = "metrics")]
 use crate::carrier::age;
-use crate::carrier::{Agreement, Batch, Facts, Message, Propagator, Reading, hops};
+use crate::carrier::{Agreement, Batch, Facts, Message, Propagator, Reading, Said, hops};
 use crate::diagnosis::Contexts;
 use crate::operation::take_links_to;
 use crate::rare::Rare;
@@ -46,19 +46,19 @@ pub struct AnyNumber(());
     )
 )]
 pub trait Receive<Number> {
-    /// Reads it into what is empty.
+    /// Reads it into what is empty. What the user says goes before what messages say.
     #[doc(hidden)]
-    fn receive<'m>(&'m self, wanted: &Wanted<'m>, received: &mut Received<'m>);
+    fn receive<'m>(&'m self, wanted: &Wanted<'m>, said: Said, received: &mut Received<'m>);
 }
 
 impl<M: Message + ?Sized> Receive<One> for M {
-    fn receive<'m>(&'m self, wanted: &Wanted<'m>, received: &mut Received<'m>) {
-        received.take_one(self, wanted);
+    fn receive<'m>(&'m self, wanted: &Wanted<'m>, said: Said, received: &mut Received<'m>) {
+        received.take_one(self, wanted, said);
     }
 }
 
 impl<B: Batch + ?Sized> Receive<Many> for B {
-    fn receive<'m>(&'m self, wanted: &Wanted<'m>, received: &mut Received<'m>) {
+    fn receive<'m>(&'m self, wanted: &Wanted<'m>, said: Said, received: &mut Received<'m>) {
         *received.batch = Some(Box::new(Together::to_link(wanted.max_links)));
         let propagator = Propagator::current();
         let mut facts = Facts::default();
@@ -66,6 +66,7 @@ impl<B: Batch + ?Sized> Receive<Many> for B {
         facts.clear();
         self.describe(&mut facts);
         received.facts.complete(facts);
+        received.facts.overrule(said);
     }
 }
 
@@ -121,9 +122,12 @@ struct Together<'m> {
 type Entry = (Key, (StringValue, BaggageMetadata));
 
 impl<'m> Received<'m> {
-    pub(crate) fn of<K, M: Receive<K> + ?Sized>(message: &'m M, wanted: &Wanted<'m>) -> Self {
+    pub(crate) fn of<K, M>(message: &'m M, wanted: &Wanted<'m>, said: Said) -> Self
+    where
+        M: Receive<K> + ?Sized,
+    {
         let mut received = Self::none();
-        message.receive(wanted, &mut received);
+        message.receive(wanted, said, &mut received);
         received
     }
 
@@ -140,8 +144,10 @@ impl<'m> Received<'m> {
     }
 
     /// A poll that brought nothing.
-    pub(crate) fn none_of_a_batch() -> Self {
-        Self { batch: Some(Box::new(Together::to_link(0))).into(), ..Self::none() }
+    pub(crate) fn none_of_a_batch(said: Said) -> Self {
+        let mut none = Self { batch: Some(Box::new(Together::to_link(0))).into(), ..Self::none() };
+        none.facts.overrule(said);
+        none
     }
 
     /// As it is when the messages themselves are gone.
@@ -156,9 +162,12 @@ impl<'m> Received<'m> {
         }
     }
 
-    fn take_one<M: Message + ?Sized>(&mut self, message: &'m M, wanted: &Wanted<'m>) {
+    fn take_one<M>(&mut self, message: &'m M, wanted: &Wanted<'m>, said: Said)
+    where
+        M: Message + ?Sized,
+    {
         Propagator::current().read(message, wanted.headers.unwrap_or_default(), &mut self.reading);
-        let mut facts = Facts::default();
+        let mut facts = said.into_facts();
         message.describe(&mut facts);
         self.reading.add_to(&mut facts);
         self.contexts.add(&self.reading);

@@ -179,13 +179,13 @@ impl<'a> Producer<'a> {
         let propagator = Propagator::current();
         let mut carried = Carried::default();
         let mut seen = Seen::default();
-        message.look(&mut Look {
+        let mut look = Look {
             propagator,
             keeps: &|existing| self.keeps(existing, ambient.span().span_context()),
             carried: &mut carried,
             seen: &mut seen,
-        });
-        seen.facts.overrule(said);
+        };
+        message.look(said, &mut look);
         let notes = self.notes(&ambient);
         let mut span = self.start_span(&mut seen, M::IS_BATCH, ambient);
         drop(seen); // what it knows is the message's

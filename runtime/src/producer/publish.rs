@@ -6,7 +6,7 @@ use std::fmt;
 use opentelemetry::trace::{Link, SpanContext};
 
 use crate::carrier::{
-    self, Agreement, BatchMut, Facts, Message, MessageMut, Propagator, Reading, TraceContext,
+    self, Agreement, BatchMut, Facts, Message, MessageMut, Propagator, Reading, Said, TraceContext,
 };
 use crate::consumer::{Many, One};
 use crate::operation::take_links_to;
@@ -35,7 +35,7 @@ pub trait Publish<Number> {
     const IS_BATCH: bool;
 
     #[doc(hidden)]
-    fn look<'m>(&'m self, look: &mut Look<'m, '_>);
+    fn look<'m>(&'m self, said: Said, look: &mut Look<'m, '_>);
 
     #[doc(hidden)]
     fn write(&mut self, writing: &mut Writing<'_>);
@@ -44,8 +44,11 @@ pub trait Publish<Number> {
 impl<M: MessageMut + ?Sized> Publish<One> for M {
     const IS_BATCH: bool = false;
 
-    fn look<'m>(&'m self, look: &mut Look<'m, '_>) {
-        look.at(self);
+    fn look<'m>(&'m self, said: Said, look: &mut Look<'m, '_>) {
+        let mut facts = said.into_facts();
+        self.describe(&mut facts);
+        look.at(self, &facts);
+        look.seen.facts.take_only(&mut facts);
     }
 
     fn write(&mut self, writing: &mut Writing<'_>) {
@@ -56,11 +59,18 @@ impl<M: MessageMut + ?Sized> Publish<One> for M {
 impl<B: BatchMut + ?Sized> Publish<Many> for B {
     const IS_BATCH: bool = true;
 
-    fn look<'m>(&'m self, look: &mut Look<'m, '_>) {
-        self.each(&mut |message| look.at(message));
+    fn look<'m>(&'m self, said: Said, look: &mut Look<'m, '_>) {
         let mut facts = Facts::default();
+        self.each(&mut |message| {
+            facts.clear();
+            message.describe(&mut facts);
+            look.at(message, &facts);
+            look.seen.facts.add(&facts);
+        });
+        facts.clear();
         self.describe(&mut facts);
         look.seen.facts.complete(facts);
+        look.seen.facts.overrule(said);
     }
 
     fn write(&mut self, writing: &mut Writing<'_>) {
@@ -89,15 +99,13 @@ pub(super) struct Seen<'m> {
 }
 
 impl<'m> Look<'m, '_> {
-    fn at<M: Message + ?Sized>(&mut self, message: &'m M) {
+    fn at<M: Message + ?Sized>(&mut self, message: &'m M, facts: &Facts<'m>) {
         let mut reading = Reading::default();
         self.propagator.read(message, &[], &mut reading);
-        let mut facts = Facts::default();
-        message.describe(&mut facts);
         let Seen { kept, messages_kept, .. } = self.seen;
         let found = if (self.keeps)(reading.origin()) {
             let kept = kept.get_or_insert_with(|| Box::new(Origins::to_link(MAX_LINKS)));
-            kept.add(reading.origin(), &facts);
+            kept.add(reading.origin(), facts);
             *messages_kept += 1;
             Found::ToStay(Box::new(reading.into()))
         } else if reading.is_empty() {
@@ -105,7 +113,6 @@ impl<'m> Look<'m, '_> {
         } else {
             Found::ToGo
         };
-        self.seen.facts.add_owned(&mut facts);
         self.seen.messages += 1;
         self.carried.push(found);
     }

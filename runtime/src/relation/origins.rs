@@ -152,7 +152,7 @@ impl<'m> Origin<'m> {
         } else if !facts.is_empty() {
             let mut agreement = Agreement::default();
             if self.messages > 1 {
-                agreement.add_owned(&mut Facts::default());
+                agreement.add(&Facts::default());
             }
             agreement.add(facts);
             self.facts = Some(Box::new(agreement));
