@@ -627,11 +627,20 @@ fn a_context_that_was_forwarded_or_captured_by_its_caller_is_no_more_chosen_in_t
             tokio::spawn(publish_traced(message).linked("later"))
         });
         captured.await.expect("it ran");
+
+        let captured_two_calls_ago = request(|| {
+            let message = Traced::new(7);
+            let outer = async {
+                tokio::spawn(publish_traced(message).linked("inner")).await.expect("it ran")
+            };
+            tokio::spawn(outer.linked("outer"))
+        });
+        captured_two_calls_ago.await.expect("it ran");
     };
     let check = |traces: &Traces| {
         let sent: Vec<_> =
             traces.all().into_iter().filter(|it| it.name() == "send thumbnails").collect();
-        assert_eq!(sent.len(), 3, "{traces}");
+        assert_eq!(sent.len(), 4, "{traces}");
         for span in sent {
             span.is_kind("producer").has_no_links();
         }

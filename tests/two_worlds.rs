@@ -330,6 +330,22 @@ fn a_span_that_is_hidden_from_the_layer_stays_around_others_in_log_lines() {
 }
 
 #[test]
+fn what_is_sent_from_a_span_that_is_hidden_is_the_one_around_it() {
+    let layer = bridge().with_filter(LevelFilter::WARN);
+    let log = tracing_subscriber::fmt::layer().with_writer(std::io::sink);
+    let _guard = use_subscriber(Registry::default().with(layer).with(log));
+    let mut message = TraceContext::default();
+    tracing::warn_span!("around what is hidden").in_scope(|| {
+        throughline::produce("sent while hidden").run_sync(&mut message, |_| ());
+    });
+    assert_eq!(exported("sent while hidden").len(), 0);
+    let [around] = &exported("around what is hidden")[..] else { panic!("one span") };
+    let around = &around.span_context;
+    let expected = format!("00-{}-{}-01", around.trace_id(), around.span_id());
+    assert_eq!(message.traceparent(), Some(expected));
+}
+
+#[test]
 fn a_per_layer_filter_by_target_hides_the_span() {
     let layer = bridge().with_filter(filter_fn(|it| it.name() == "poll loop"));
     let _guard = use_subscriber(Registry::default().with(layer));
