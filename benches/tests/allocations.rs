@@ -11,101 +11,98 @@ use throughline_benches::set_up::SetUp;
 use throughline_benches::ways::{BY_HAND, THROUGHLINE, Way, rows};
 use throughline_benches::{block_on, compared};
 
-/// What is handled, the allocations under throughline, and by hand.
-type Counts = [(&'static str, u64, u64); 7];
-
-const LINK: &str = "link";
-const LINK_AWAITING: &str = "link, 100 awaits";
-const CONTINUE: &str = "continue";
-const NO_CONTEXT: &str = "link, no context";
-const FACTS: &str = "link, seven facts";
 const SEND: &str = "send";
-const BATCH: &str = "batch of 128";
+const SEND_IN_MEMORY: &str = "send, in memory";
+const TASK: &str = "task";
 
-const ALONE: Counts = [
-    (LINK, 7, 11),
-    (LINK_AWAITING, 7, 11),
-    (CONTINUE, 8, 11),
-    (NO_CONTEXT, 6, 7),
-    (FACTS, 14, 15),
-    (SEND, 12, 12),
-    (BATCH, 12, 520),
+const HANDLED: [&str; 10] = [
+    "link",
+    "link, 100 awaits",
+    "continue",
+    "link, no context",
+    "link, seven facts",
+    SEND,
+    "link, in memory",
+    SEND_IN_MEMORY,
+    TASK,
+    "batch of 128",
 ];
 
-const HANDED_OVER: Counts = [
-    (LINK, 4, 11),
-    (LINK_AWAITING, 4, 11),
-    (CONTINUE, 5, 11),
-    (NO_CONTEXT, 3, 7),
-    (FACTS, 11, 15),
-    (SEND, 9, 12),
-    (BATCH, 9, 520),
-];
+/// The allocations of each under throughline, and by hand.
+type Counts = [(u64, u64); HANDLED.len()];
 
 const WRITTEN_DOWN: [(&str, Counts); 10] = [
     (
         "nothing",
-        [
-            (LINK, 1, 9),
-            (LINK_AWAITING, 1, 9),
-            (CONTINUE, 2, 9),
-            (NO_CONTEXT, 1, 5),
-            (FACTS, 3, 13),
-            (SEND, 3, 5),
-            (BATCH, 7, 518),
-        ],
+        [(1, 9), (1, 9), (2, 9), (1, 5), (2, 13), (3, 5), (2, 6), (2, 4), (2, 4), (7, 518)],
     ),
-    ("alone", ALONE),
-    ("alone-unsampled", ALONE),
-    ("handed-over", HANDED_OVER),
-    ("handed-over-unsampled", HANDED_OVER),
-    ("w3c", ALONE),
+    (
+        "alone",
+        [(7, 11), (7, 11), (8, 11), (6, 7), (13, 15), (12, 12), (8, 8), (8, 6), (7, 6), (12, 520)],
+    ),
+    (
+        "alone-unsampled",
+        [(7, 11), (7, 11), (8, 11), (6, 7), (13, 15), (12, 12), (8, 8), (7, 6), (7, 6), (12, 520)],
+    ),
+    (
+        "handed-over",
+        [(4, 11), (4, 11), (5, 11), (3, 7), (10, 15), (9, 12), (5, 8), (5, 6), (4, 6), (9, 520)],
+    ),
+    (
+        "handed-over-unsampled",
+        [(4, 11), (4, 11), (5, 11), (3, 7), (10, 15), (9, 12), (5, 8), (4, 6), (4, 6), (9, 520)],
+    ),
+    (
+        "w3c",
+        [(7, 11), (7, 11), (8, 11), (6, 7), (13, 15), (12, 12), (8, 8), (8, 6), (7, 6), (12, 520)],
+    ),
     (
         "stock",
-        [
-            (LINK, 9, 12),
-            (LINK_AWAITING, 9, 12),
-            (CONTINUE, 9, 12),
-            (NO_CONTEXT, 6, 8),
-            (FACTS, 16, 16),
-            (SEND, 15, 12),
-            (BATCH, 268, 648),
-        ],
+        [(9, 12), (9, 12), (9, 12), (6, 8), (15, 16), (15, 12), (8, 8), (8, 6), (7, 6), (268, 648)],
     ),
     (
         "layer",
         [
-            (LINK, 11, 19),
-            (LINK_AWAITING, 11, 19),
-            (CONTINUE, 12, 19),
-            (NO_CONTEXT, 10, 15),
-            (FACTS, 20, 31),
-            (SEND, 16, 22),
-            (BATCH, 23, 536),
+            (11, 19),
+            (11, 19),
+            (12, 19),
+            (10, 15),
+            (19, 31),
+            (16, 22),
+            (13, 17),
+            (12, 16),
+            (10, 12),
+            (23, 536),
         ],
     ),
     (
         "layer-unsampled",
         [
-            (LINK, 11, 18),
-            (LINK_AWAITING, 11, 18),
-            (CONTINUE, 12, 18),
-            (NO_CONTEXT, 9, 14),
-            (FACTS, 20, 31),
-            (SEND, 15, 21),
-            (BATCH, 22, 535),
+            (11, 18),
+            (11, 18),
+            (12, 18),
+            (9, 14),
+            (19, 31),
+            (15, 21),
+            (12, 16),
+            (10, 15),
+            (10, 11),
+            (22, 535),
         ],
     ),
     (
         "layer-plain",
         [
-            (LINK, 8, 15),
-            (LINK_AWAITING, 8, 15),
-            (CONTINUE, 9, 15),
-            (NO_CONTEXT, 6, 11),
-            (FACTS, 17, 28),
-            (SEND, 12, 18),
-            (BATCH, 19, 532),
+            (8, 15),
+            (8, 15),
+            (9, 15),
+            (6, 11),
+            (16, 28),
+            (12, 18),
+            (9, 13),
+            (8, 12),
+            (7, 8),
+            (19, 532),
         ],
     ),
 ];
@@ -124,11 +121,16 @@ fn main() -> ExitCode {
         let counted = String::from_utf8(output.stdout).expect("text");
         let counted: Vec<&str> = counted.lines().collect();
         assert_eq!(counted.len(), expected.len(), "{how}: {counted:?}");
-        for (counted, (way, ours, by_hand)) in counted.into_iter().zip(expected) {
+        for (counted, (way, (ours, by_hand))) in
+            counted.into_iter().zip(HANDLED.into_iter().zip(expected))
+        {
             let written_down = line(way, ours, by_hand);
-            // By hand nobody looks at what is sent, and then the SDK's propagators are asked but once.
+            // By hand nobody looks at what is sent, and the SDK's propagators are asked but once.
             let is_looked_at = way == SEND && how == "stock";
-            assert!(ours <= by_hand || is_looked_at, "{how}, {written_down}: more than by hand");
+            // Of a sender and a caller by hand their very spans are kept, which may hold these open.
+            let is_kept = way == SEND_IN_MEMORY || way == TASK;
+            let may_be_more = is_looked_at || is_kept;
+            assert!(ours <= by_hand || may_be_more, "{how}, {written_down}: more than by hand");
             if counted == written_down {
                 println!("{how}, {counted}");
             } else {
@@ -148,7 +150,7 @@ fn count_all(set_up: &SetUp) {
     set_up.install();
     let messages = Messages::new(set_up.sampled);
     let rows = rows(set_up, &messages);
-    for what in [LINK, LINK_AWAITING, CONTINUE, NO_CONTEXT, FACTS, SEND, BATCH] {
+    for what in HANDLED {
         let row = rows.iter().find(|row| row.name == what).expect("a row");
         let [ours, by_hand] = [THROUGHLINE, BY_HAND].map(|way| count(row.way(way).expect("a way")));
         println!("{}", line(what, ours, by_hand));
