@@ -1,10 +1,17 @@
 //! A `TraceContext` is what was active where it was taken, holds nothing open, and comes through
 //! JSON as it went in; what cannot be read is no context and never a failure.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::trace::{TraceContextExt, Tracer, TracerProvider};
 use opentelemetry::{Context, KeyValue};
-use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider};
+use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::trace::{
+    InMemorySpanExporter, SdkTracerProvider, Span as SdkSpan, SpanData, SpanProcessor,
+};
 use serde_json::{Value, json};
 use throughline::testing::{self, Capture, Span};
 use throughline::{HeaderReader, Message, MessageMut, TraceContext, Traced};
@@ -211,6 +218,79 @@ fn what_a_message_keeps_of_its_sender_does_not_keep_a_span_open() {
     assert_eq!(ended(), 1, "the span ended with its scope");
     assert!(outer.is_some());
     assert_eq!([cloned.context().traceparent(), read.0.traceparent()], [outer.clone(), outer]);
+}
+
+#[test]
+fn what_a_message_keeps_of_its_sender_does_not_keep_a_provider_from_its_end() {
+    #[derive(Debug)]
+    struct Ends(Arc<AtomicBool>);
+
+    impl SpanProcessor for Ends {
+        fn on_start(&self, _: &mut SdkSpan, _: &Context) {}
+
+        fn on_end(&self, _: SpanData) {}
+
+        fn force_flush(&self) -> OTelSdkResult {
+            Ok(())
+        }
+
+        fn shutdown_with_timeout(&self, _: Duration) -> OTelSdkResult {
+            self.0.store(true, Ordering::Relaxed);
+            Ok(())
+        }
+    }
+
+    let ended = Arc::new(AtomicBool::new(false));
+    let provider =
+        SdkTracerProvider::builder().with_span_processor(Ends(Arc::clone(&ended))).build();
+    let (mut cloned, mut read) =
+        (Traced::with_context(1, TraceContext::default()), Reads(TraceContext::default()));
+    let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("shop"));
+    tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+        throughline::produce("publish").run_sync(&mut cloned, |_| ());
+        throughline::produce("publish").run_sync(&mut read, |_| ());
+    });
+    assert!(!ended.load(Ordering::Relaxed));
+    drop(provider);
+
+    assert!(ended.load(Ordering::Relaxed), "nobody holds it any more");
+    assert!(cloned.context().traceparent().is_some() && read.0.traceparent().is_some());
+}
+
+/// A span is locked while it ends, and it may be the current one then.
+#[test]
+fn whoever_sends_something_while_a_span_ends_does_not_wait_for_that() {
+    #[derive(Debug)]
+    struct Sends(mpsc::Sender<Option<String>>);
+
+    impl SpanProcessor for Sends {
+        fn on_start(&self, _: &mut SdkSpan, _: &Context) {}
+
+        fn on_end(&self, _: SpanData) {
+            let mut ended = Traced::with_context(1, TraceContext::default());
+            throughline::produce("publish").enabled(false).run_sync(&mut ended, |_| ());
+            let _ = self.0.send(ended.context().traceparent());
+        }
+
+        fn force_flush(&self) -> OTelSdkResult {
+            Ok(())
+        }
+
+        fn shutdown_with_timeout(&self, _: Duration) -> OTelSdkResult {
+            Ok(())
+        }
+    }
+
+    let (sender, sent) = mpsc::channel();
+    // By itself it would wait for ever.
+    std::thread::spawn(|| {
+        let provider = SdkTracerProvider::builder().with_span_processor(Sends(sender)).build();
+        let span = provider.tracer("shop").start("outer");
+        let _attached = Context::current_with_span(span).attach();
+        Context::current().span().end();
+    });
+    let sent = sent.recv_timeout(Duration::from_secs(60)).expect("it was sent");
+    assert!(sent.is_some());
 }
 
 #[test]

@@ -37,7 +37,6 @@ use crate::propagation::print_traceparent;
 /// ```
 #[derive(Default)]
 pub struct TraceContext {
-    /// Its span may be a live one only where nobody can keep it but by cloning, which leaves that behind.
     context: Context,
     /// Of the message that the context came with.
     notes: Notes,
@@ -123,7 +122,14 @@ impl TraceContext {
         &self.notes
     }
 
-    /// A copy that does not keep a live span open.
+    /// Of a span that has just been made, for a message to keep a clone of it, if that keeps contexts at all: most
+    /// are given headers, and need none.
+    pub(crate) fn of_a_live_span(context: Context) -> Self {
+        Self::from_context(context)
+    }
+
+    /// A copy that does not keep a live span open. It looks at the ids alone: the span may be locked, for whoever
+    /// ends it may send something.
     pub(crate) fn detached(context: &Context) -> Self {
         if !context.has_active_span() {
             return Self::from_context(context.clone());
@@ -133,12 +139,12 @@ impl TraceContext {
 }
 
 /// The same span by its ids alone: a kept context must not delay the end of a span whose owner ends it by
-/// dropping it.
+/// dropping it, nor that of its provider.
 fn detached(context: &Context) -> Context {
     context.with_remote_span_context(context.span().span_context().clone())
 }
 
-/// The copy keeps no live span open.
+/// A clone holds no live span.
 impl Clone for TraceContext {
     fn clone(&self) -> Self {
         let is_live = self.context.span().is_recording();

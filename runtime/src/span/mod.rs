@@ -324,22 +324,20 @@ impl ActiveSpan {
         self.inside.as_ref()?.own.as_ref()
     }
 
-    /// The context that the work inside sees: the span's own, or what passes through.
-    pub(crate) fn context(&mut self) -> Context {
+    /// The span's own context, with that very span in it; none where no span is made.
+    pub(crate) fn own_context(&mut self) -> Option<Context> {
         #[cfg(feature = "tracing")]
         if let Some(context) = self.inside.as_ref().and_then(|it| it.context_before_entered()) {
-            return context;
+            return Some(context);
         }
         self.decide();
-        let inside = self.inside.as_deref();
-        let own = inside.and_then(|inside| inside.own.as_ref().or(inside.to_be_attached()));
-        own.cloned().unwrap_or_else(current_context)
+        self.own().cloned()
     }
 
-    /// The span's own context; none where no span is made.
-    pub(crate) fn own_context(&mut self) -> Option<Context> {
-        self.decide();
-        self.own().cloned()
+    /// The context that the work inside sees where no span is made.
+    pub(crate) fn passing_context(&self) -> Context {
+        let passing = self.inside.as_deref().and_then(Inside::to_be_attached);
+        passing.cloned().unwrap_or_else(current_context)
     }
 
     /// Finds out which world the span is in, if nothing has run in it yet.
