@@ -182,6 +182,7 @@ impl<'a> Producer<'a> {
         let mut look = Look {
             propagator,
             keeps: &|existing| self.keeps(existing, ambient.span().span_context()),
+            has_to_say: self.new_trace || self.retry,
             carried: &mut carried,
             seen: &mut seen,
         };
@@ -193,7 +194,6 @@ impl<'a> Producer<'a> {
             propagator,
             carried: &mut carried,
             context: sent_context(&mut span).with_notes(notes),
-            has_to_say: self.new_trace || self.retry,
         });
         span
     }

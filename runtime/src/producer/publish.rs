@@ -84,6 +84,8 @@ pub struct Look<'m, 'k> {
     pub(super) propagator: Propagator,
     /// Whether a context that a message carries stays.
     pub(super) keeps: &'k dyn Fn(&SpanContext) -> bool,
+    /// Whether something is written beside a context that stays.
+    pub(super) has_to_say: bool,
     pub(super) carried: &'k mut Carried,
     pub(super) seen: &'k mut Seen<'m>,
 }
@@ -107,7 +109,7 @@ impl<'m> Look<'m, '_> {
             let kept = kept.get_or_insert_with(|| Box::new(Origins::to_link(MAX_LINKS)));
             kept.add(reading.origin(), facts);
             *messages_kept += 1;
-            Found::ToStay(Box::new(reading.into()))
+            Found::ToStay(self.has_to_say.then(|| Box::new(reading.into())))
         } else if reading.is_empty() {
             Found::Nothing
         } else {
@@ -151,8 +153,8 @@ enum Found {
     Nothing,
     /// A context that is replaced.
     ToGo,
-    /// A context that somebody chose: boxed, for it is rare.
-    ToStay(Box<TraceContext>),
+    /// A context that somebody chose, where something is written beside it. Boxed, for that is rare.
+    ToStay(Option<Box<TraceContext>>),
 }
 
 impl Carried {
@@ -176,8 +178,6 @@ pub struct Writing<'w> {
     pub(super) propagator: Propagator,
     pub(super) carried: &'w mut Carried,
     pub(super) context: TraceContext,
-    /// Beside what stays as well.
-    pub(super) has_to_say: bool,
 }
 
 impl Writing<'_> {
@@ -185,7 +185,7 @@ impl Writing<'_> {
         let Some(found) = self.carried.next() else { return };
         if let Found::ToStay(carried) = found {
             // What somebody chose is left alone unless this producer has something to say itself.
-            if self.has_to_say {
+            if let Some(carried) = carried {
                 self.note_when_sent(message);
                 carrier::note(self.context.notes().clone(), &carried, message);
             }
