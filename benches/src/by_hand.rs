@@ -259,6 +259,7 @@ pub async fn pass_through(message: &Message, awaits: usize) -> usize {
     body(message, awaits).with_context(sender).await
 }
 
+/// A span of `tracing` for a handler, with the attributes that all have, as a root.
 macro_rules! handler_span {
     ($relation:literal $(, $($more:tt)+)?) => {
         tracing::info_span!(
@@ -273,6 +274,8 @@ macro_rules! handler_span {
         )
     };
 }
+
+pub(crate) use handler_span;
 
 /// `tracing`, with the layer's extension trait.
 pub async fn tracing_link(message: &Message, awaits: usize) -> usize {

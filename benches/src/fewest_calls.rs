@@ -1,6 +1,6 @@
-//! The least that OpenTelemetry takes for the same span of the same message: its API is told all by as few calls as there
-//! are, of a header that is looked at no closer than it must be. Nobody writes this: it cannot be sure of its message, nor
-//! be set up in any other way. It tells how much of what throughline takes is OpenTelemetry's own.
+//! The least that OpenTelemetry, and `tracing` with its layer, take for the same span of the same message: they are told all
+//! by as few calls as there are, of a header that is looked at no closer than it must be. Nobody writes this: it cannot be
+//! sure of its message, nor be set up in any other way. It tells how much of what throughline takes is theirs.
 
 use std::borrow::Cow;
 use std::future::poll_fn;
@@ -11,9 +11,11 @@ use opentelemetry::trace::{
     TraceState, Tracer,
 };
 use opentelemetry::{Context, global};
+use tracing::Instrument as _;
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 use crate::body;
-use crate::by_hand::{attributes, kept};
+use crate::by_hand::{attributes, handler_span, kept};
 use crate::messages::Message;
 
 /// A trace of its own, with a link back.
@@ -34,6 +36,34 @@ pub async fn kept_link(message: &Message, awaits: usize) -> usize {
 /// The same, as a child.
 pub async fn kept_continue(message: &Message, awaits: usize) -> usize {
     continue_by(kept(), message, awaits).await
+}
+
+/// Through `tracing`: a root needs to be told no parent.
+pub async fn tracing_link(message: &Message, awaits: usize) -> usize {
+    let span = handler_span!("link");
+    if let Some(sender) = sender_of(message) {
+        span.add_link(sender);
+    }
+    body(message, awaits).instrument(span).await
+}
+
+/// The same, as a child: the layer takes what is attached for the parent, while `tracing` has no span of its own.
+pub async fn tracing_continue(message: &Message, awaits: usize) -> usize {
+    let sender = sender_of(message);
+    let parent = sender.clone().map(|it| Context::new().with_remote_span_context(it).attach());
+    let span = tracing::info_span!(
+        "handler",
+        otel.kind = "consumer",
+        messaging.operation.name = "handler",
+        messaging.operation.type = "process",
+        code.function.name = "throughline_benches::by_hand::handler",
+        throughline.relation.kind = "continue",
+    );
+    drop(parent);
+    if let Some(sender) = sender {
+        span.add_link(sender);
+    }
+    body(message, awaits).instrument(span).await
 }
 
 async fn link_by<T>(tracer: &T, message: &Message, awaits: usize) -> usize

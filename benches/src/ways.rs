@@ -87,7 +87,7 @@ fn link<'a>(set_up: &SetUp, message: &'a Message, awaits: usize) -> Row<'a> {
         let kept = move || block_on(by_hand::kept_link(message, awaits));
         ways.push(Way::new(BY_HAND_WITH_A_TRACER, kept));
     }
-    ways.extend(link_by_fewest_calls(set_up, message, awaits));
+    ways.push(link_by_fewest_calls(set_up, message, awaits));
     if set_up.has_fastrace {
         let link = move || block_on(by_hand::fastrace_link(message, awaits));
         ways.extend(Way::of_fastrace(awaits, link));
@@ -109,7 +109,7 @@ fn continued<'a>(set_up: &SetUp, message: &'a Message, awaits: usize) -> Row<'a>
         let kept = move || block_on(by_hand::kept_continue(message, awaits));
         ways.push(Way::new(BY_HAND_WITH_A_TRACER, kept));
     }
-    ways.extend(child_by_fewest_calls(set_up, message, awaits));
+    ways.push(child_by_fewest_calls(set_up, message, awaits));
     if set_up.has_fastrace {
         let child = move || block_on(by_hand::fastrace_continue(message, awaits));
         ways.extend(Way::of_fastrace(awaits, child));
@@ -122,7 +122,7 @@ fn link_without_context<'a>(set_up: &SetUp, message: &'a Message) -> Row<'a> {
         link_by_hand(set_up, message, 0),
         Way::new(THROUGHLINE, move || block_on(compared::link(message, 0))),
     ];
-    ways.extend(link_by_fewest_calls(set_up, message, 0));
+    ways.push(link_by_fewest_calls(set_up, message, 0));
     Row { name: "link, no context".to_owned(), ways }
 }
 
@@ -220,31 +220,26 @@ fn child_by_hand<'a>(set_up: &SetUp, message: &'a Message, awaits: usize) -> Way
     }
 }
 
-/// Of OpenTelemetry's API; through `tracing` a span takes what the layer takes.
-fn link_by_fewest_calls<'a>(
-    set_up: &SetUp,
-    message: &'a Message,
-    awaits: usize,
-) -> Option<Way<'a>> {
-    if set_up.hands_over {
+fn link_by_fewest_calls<'a>(set_up: &SetUp, message: &'a Message, awaits: usize) -> Way<'a> {
+    if set_up.through_tracing {
+        Way::new(FEWEST_CALLS, move || block_on(fewest_calls::tracing_link(message, awaits)))
+    } else if set_up.hands_over {
         let fewest = move || block_on(fewest_calls::kept_link(message, awaits));
-        return Some(Way::new(FEWEST_CALLS_WITH_A_TRACER, fewest));
+        Way::new(FEWEST_CALLS_WITH_A_TRACER, fewest)
+    } else {
+        Way::new(FEWEST_CALLS, move || block_on(fewest_calls::link(message, awaits)))
     }
-    let fewest = move || block_on(fewest_calls::link(message, awaits));
-    (!set_up.through_tracing).then(|| Way::new(FEWEST_CALLS, fewest))
 }
 
-fn child_by_fewest_calls<'a>(
-    set_up: &SetUp,
-    message: &'a Message,
-    awaits: usize,
-) -> Option<Way<'a>> {
-    if set_up.hands_over {
+fn child_by_fewest_calls<'a>(set_up: &SetUp, message: &'a Message, awaits: usize) -> Way<'a> {
+    if set_up.through_tracing {
+        Way::new(FEWEST_CALLS, move || block_on(fewest_calls::tracing_continue(message, awaits)))
+    } else if set_up.hands_over {
         let fewest = move || block_on(fewest_calls::kept_continue(message, awaits));
-        return Some(Way::new(FEWEST_CALLS_WITH_A_TRACER, fewest));
+        Way::new(FEWEST_CALLS_WITH_A_TRACER, fewest)
+    } else {
+        Way::new(FEWEST_CALLS, move || block_on(fewest_calls::continued(message, awaits)))
     }
-    let fewest = move || block_on(fewest_calls::continued(message, awaits));
-    (!set_up.through_tracing).then(|| Way::new(FEWEST_CALLS, fewest))
 }
 
 /// What does less: a span that knows of no sender, and none at all.

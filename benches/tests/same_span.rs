@@ -126,6 +126,7 @@ fn every_way_makes_the_same_span() {
     tracing::subscriber::with_default(subscriber, || {
         assert_eq!(said_by(|| block_on(by_hand::tracing_link(message, 0))), link);
         assert_eq!(said_by(|| block_on(compared::link(message, 0))), link);
+        assert_eq!(said_by(|| block_on(fewest_calls::tracing_link(message, 0))), link);
         assert_eq!(said_by(|| block_on(by_hand::tracing_record(record))), with_facts);
         assert_eq!(said_by(|| block_on(compared::record(record))), with_facts);
         assert_eq!(said_by(|| block_on(by_hand::tracing_send(&mut Message::new()))), sending);
@@ -141,5 +142,6 @@ fn every_way_makes_the_same_span() {
         assert_eq!(said_by(|| within(caller, compared::task)), task);
         assert_eq!(said_by(|| block_on(by_hand::tracing_continue(message, 0))), continued);
         assert_eq!(said_by(|| block_on(compared::continued(message, 0))), continued);
+        assert_eq!(said_by(|| block_on(fewest_calls::tracing_continue(message, 0))), continued);
     });
 }

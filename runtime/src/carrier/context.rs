@@ -134,13 +134,13 @@ impl TraceContext {
         if !context.has_active_span() {
             return Self::from_context(context.clone());
         }
-        Self::from_context(detached(context))
+        Self::from_context(with_its_ids_alone(context))
     }
 }
 
 /// The same span by its ids alone: a kept context must not delay the end of a span whose owner ends it by
 /// dropping it, nor that of its provider.
-fn detached(context: &Context) -> Context {
+fn with_its_ids_alone(context: &Context) -> Context {
     context.with_remote_span_context(context.span().span_context().clone())
 }
 
@@ -148,7 +148,8 @@ fn detached(context: &Context) -> Context {
 impl Clone for TraceContext {
     fn clone(&self) -> Self {
         let is_live = self.context.span().is_recording();
-        let context = if is_live { detached(&self.context) } else { self.context.clone() };
+        let context =
+            if is_live { with_its_ids_alone(&self.context) } else { self.context.clone() };
         Self { context, notes: self.notes.clone() }
     }
 }
