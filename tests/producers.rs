@@ -397,6 +397,22 @@ fn no_stale_state_or_baggage_stays_beside_the_new_context() {
     );
 }
 
+/// What a message carries and nobody chose goes also where there is nothing to be written in its place.
+#[test]
+fn stale_baggage_does_not_stay_where_nothing_is_sent() {
+    in_both_worlds(
+        async || {
+            let mut headers = Headers::from([("Baggage".to_owned(), "tenant=acme".to_owned())]);
+            throughline::produce("publish").enabled(false).run_sync(&mut headers, |_| ());
+            headers
+        },
+        |traces, headers| {
+            assert_eq!(traces.len(), 0, "{traces}");
+            assert_eq!(headers, Headers::new());
+        },
+    );
+}
+
 #[test]
 fn a_send_that_fails_sets_the_error_and_leaves_the_context_in_the_message() {
     #[async_producer(destination = "orders")]

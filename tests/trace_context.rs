@@ -179,6 +179,25 @@ fn a_kept_context_does_not_keep_a_span_open() {
     assert_eq!(wrapped.context(), &kept);
 }
 
+#[test]
+fn a_tracestate_goes_nowhere_without_a_traceparent() {
+    let state = opentelemetry::trace::TraceState::from_key_value([("vendor", "1")]);
+    let nobody = opentelemetry::trace::SpanContext::new(
+        opentelemetry::trace::TraceId::INVALID,
+        opentelemetry::trace::SpanId::INVALID,
+        opentelemetry::trace::TraceFlags::SAMPLED,
+        true,
+        state.expect("a state"),
+    );
+    let _attached = Context::new()
+        .with_remote_span_context(nobody)
+        .with_baggage([KeyValue::new("tenant", "acme")])
+        .attach();
+    let mut headers = std::collections::HashMap::<String, String>::new();
+    TraceContext::current().write_to(&mut headers);
+    assert_eq!(headers, [("baggage".to_owned(), "tenant=acme".to_owned())].into());
+}
+
 /// Keeps what it reads of a context, where a `Traced` keeps a clone.
 struct Reads(TraceContext);
 
