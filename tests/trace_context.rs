@@ -10,7 +10,7 @@ use opentelemetry::trace::{TraceContextExt, Tracer, TracerProvider};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{
-    InMemorySpanExporter, SdkTracerProvider, Span as SdkSpan, SpanData, SpanProcessor,
+    InMemorySpanExporter, Sampler, SdkTracerProvider, Span as SdkSpan, SpanData, SpanProcessor,
 };
 use serde_json::{Value, json};
 use throughline::testing::{self, Capture, Span};
@@ -259,21 +259,26 @@ fn what_a_message_keeps_of_its_sender_does_not_keep_a_provider_from_its_end() {
         }
     }
 
-    let ended = Arc::new(AtomicBool::new(false));
-    let provider =
-        SdkTracerProvider::builder().with_span_processor(Ends(Arc::clone(&ended))).build();
-    let (mut cloned, mut read) =
-        (Traced::with_context(1, TraceContext::default()), Reads(TraceContext::default()));
-    let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("shop"));
-    tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
-        throughline::produce("publish").run_sync(&mut cloned, |_| ());
-        throughline::produce("publish").run_sync(&mut read, |_| ());
-    });
-    assert!(!ended.load(Ordering::Relaxed));
-    drop(provider);
+    for sampler in [Sampler::AlwaysOn, Sampler::AlwaysOff] {
+        let ended = Arc::new(AtomicBool::new(false));
+        let provider = SdkTracerProvider::builder()
+            .with_sampler(sampler.clone())
+            .with_span_processor(Ends(Arc::clone(&ended)))
+            .build();
+        let (mut cloned, mut read) =
+            (Traced::with_context(1, TraceContext::default()), Reads(TraceContext::default()));
+        let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("shop"));
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+            throughline::produce("publish").run_sync(&mut cloned, |_| ());
+            throughline::produce("publish").run_sync(&mut read, |_| ());
+        });
+        assert!(!ended.load(Ordering::Relaxed));
+        drop(provider);
 
-    assert!(ended.load(Ordering::Relaxed), "nobody holds it any more");
-    assert!(cloned.context().traceparent().is_some() && read.0.traceparent().is_some());
+        assert!(ended.load(Ordering::Relaxed), "nobody holds it any more: {sampler:?}");
+        let kept = [cloned.context().traceparent(), read.0.traceparent()];
+        assert!(kept.iter().all(Option::is_some), "{sampler:?}");
+    }
 }
 
 /// A span is locked while it ends, and it may be the current one then.

@@ -259,11 +259,17 @@ pub async fn pass_through(message: &Message, awaits: usize) -> usize {
     body(message, awaits).with_context(sender).await
 }
 
-/// A span of `tracing` for a handler, with the attributes that all have, as a root.
+/// A span of `tracing` for a handler, with the attributes that all have: as a root, or below what is current.
 macro_rules! handler_span {
-    ($relation:literal $(, $($more:tt)+)?) => {
+    (below $relation:literal) => {
+        handler_span!(@ [] $relation)
+    };
+    ($relation:literal $($more:tt)*) => {
+        handler_span!(@ [parent: None,] $relation $($more)*)
+    };
+    (@ [$($parent:tt)*] $relation:literal $(, $($more:tt)+)?) => {
         tracing::info_span!(
-            parent: None,
+            $($parent)*
             "handler",
             otel.kind = "consumer",
             messaging.operation.name = "handler",

@@ -51,14 +51,7 @@ pub async fn tracing_link(message: &Message, awaits: usize) -> usize {
 pub async fn tracing_continue(message: &Message, awaits: usize) -> usize {
     let sender = sender_of(message);
     let parent = sender.clone().map(|it| Context::new().with_remote_span_context(it).attach());
-    let span = tracing::info_span!(
-        "handler",
-        otel.kind = "consumer",
-        messaging.operation.name = "handler",
-        messaging.operation.type = "process",
-        code.function.name = "throughline_benches::by_hand::handler",
-        throughline.relation.kind = "continue",
-    );
+    let span = handler_span!(below "continue");
     drop(parent);
     if let Some(sender) = sender {
         span.add_link(sender);

@@ -40,6 +40,9 @@ pub struct TraceContext {
     context: Context,
     /// Of the message that the context came with.
     notes: Notes,
+    /// The span in it is a live one. Only a message that is written into sees such a context, and it can be kept but
+    /// by cloning, which leaves the span behind.
+    is_live: bool,
 }
 
 impl TraceContext {
@@ -97,7 +100,7 @@ impl TraceContext {
     }
 
     pub(crate) fn from_context(context: Context) -> Self {
-        Self { context, notes: Notes::default() }
+        Self { context, notes: Notes::default(), is_live: false }
     }
 
     pub(crate) fn as_context(&self) -> &Context {
@@ -122,14 +125,13 @@ impl TraceContext {
         &self.notes
     }
 
-    /// Of a span that has just been made, for a message to keep a clone of it, if that keeps contexts at all: most
-    /// are given headers, and need none.
-    pub(crate) fn of_a_live_span(context: Context) -> Self {
-        Self::from_context(context)
+    /// With a live span, if there is any, for a message to be written into: most are given headers, and to make
+    /// a copy without it would be for nothing.
+    pub(crate) fn live(context: Context) -> Self {
+        Self { is_live: context.has_active_span(), ..Self::from_context(context) }
     }
 
-    /// A copy that does not keep a live span open. It looks at the ids alone: the span may be locked, for whoever
-    /// ends it may send something.
+    /// A copy that does not keep a live span open.
     pub(crate) fn detached(context: &Context) -> Self {
         if !context.has_active_span() {
             return Self::from_context(context.clone());
@@ -139,7 +141,8 @@ impl TraceContext {
 }
 
 /// The same span by its ids alone: a kept context must not delay the end of a span whose owner ends it by
-/// dropping it, nor that of its provider.
+/// dropping it, nor that of its provider. The span itself is not asked, for it may be locked: whoever ends it may
+/// send something.
 fn with_its_ids_alone(context: &Context) -> Context {
     context.with_remote_span_context(context.span().span_context().clone())
 }
@@ -147,10 +150,9 @@ fn with_its_ids_alone(context: &Context) -> Context {
 /// A clone holds no live span.
 impl Clone for TraceContext {
     fn clone(&self) -> Self {
-        let is_live = self.context.span().is_recording();
         let context =
-            if is_live { with_its_ids_alone(&self.context) } else { self.context.clone() };
-        Self { context, notes: self.notes.clone() }
+            if self.is_live { with_its_ids_alone(&self.context) } else { self.context.clone() };
+        Self { context, notes: self.notes.clone(), is_live: false }
     }
 }
 

@@ -193,7 +193,7 @@ impl<'a> Producer<'a> {
         message.write(&mut Writing {
             propagator,
             carried: &mut carried,
-            context: sent_context(&mut span).with_notes(notes),
+            context: TraceContext::live(span.context()).with_notes(notes),
         });
         span
     }
@@ -316,13 +316,5 @@ impl<'a> Producer<'a> {
         let has_destination = seen.facts.destination_for_a_name().is_some();
         let operation_name = self.operation.verb(operation_type, has_destination);
         Measured::new(operation_type, operation_name, &seen.facts, seen.messages)
-    }
-}
-
-/// What is sent from inside a producer's span: that span, or what passes through.
-fn sent_context(span: &mut ActiveSpan) -> TraceContext {
-    match span.own_context() {
-        Some(own) => TraceContext::of_a_live_span(own),
-        None => TraceContext::detached(&span.passing_context()),
     }
 }

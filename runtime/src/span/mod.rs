@@ -334,10 +334,12 @@ impl ActiveSpan {
         self.own().cloned()
     }
 
-    /// The context that the work inside sees where no span is made.
-    pub(crate) fn passing_context(&self) -> Context {
-        let passing = self.inside.as_deref().and_then(Inside::to_be_attached);
-        passing.cloned().unwrap_or_else(current_context)
+    /// The context that the work inside sees: the span's own, or what passes through.
+    pub(crate) fn context(&mut self) -> Context {
+        self.own_context().unwrap_or_else(|| {
+            let passing = self.inside.as_deref().and_then(Inside::to_be_attached);
+            passing.cloned().unwrap_or_else(current_context)
+        })
     }
 
     /// Finds out which world the span is in, if nothing has run in it yet.
