@@ -128,22 +128,22 @@ fn link_without_context<'a>(set_up: &SetUp, message: &'a Message) -> Row<'a> {
 
 /// A message that tells six things of itself, and its handler one.
 fn link_with_facts<'a>(set_up: &SetUp, record: &'a Record) -> Row<'a> {
-    let by_hand = if set_up.through_tracing {
-        Way::new(BY_HAND, move || block_on(by_hand::tracing_record(record)))
-    } else {
-        Way::new(BY_HAND, move || block_on(by_hand::api_record(record)))
-    };
+    let by_hand = by_hand(
+        set_up,
+        move || block_on(by_hand::api_record(record)),
+        move || block_on(by_hand::tracing_record(record)),
+    );
     let ours = Way::new(THROUGHLINE, move || block_on(compared::record(record)));
     Row { name: "link, seven facts".to_owned(), ways: vec![by_hand, ours] }
 }
 
 /// A message that is sent, with room for its headers and none yet.
 fn send(set_up: &SetUp) -> Row<'static> {
-    let by_hand = if set_up.through_tracing {
-        Way::new(BY_HAND, || block_on(by_hand::tracing_send(&mut Message::with_capacity(4))))
-    } else {
-        Way::new(BY_HAND, || block_on(by_hand::api_send(&mut Message::with_capacity(4))))
-    };
+    let by_hand = by_hand(
+        set_up,
+        || block_on(by_hand::api_send(&mut Message::with_capacity(4))),
+        || block_on(by_hand::tracing_send(&mut Message::with_capacity(4))),
+    );
     let ours = Way::new(THROUGHLINE, || block_on(compared::send(&mut Message::with_capacity(4))));
     Row { name: "send".to_owned(), ways: vec![by_hand, ours] }
 }
@@ -151,22 +151,22 @@ fn send(set_up: &SetUp) -> Row<'static> {
 /// A message that has come by a channel within the process.
 fn link_in_memory<'a>(set_up: &SetUp, messages: &'a Messages) -> Row<'a> {
     let Messages { order, traced_order, .. } = messages;
-    let by_hand = if set_up.through_tracing {
-        Way::new(BY_HAND, move || block_on(by_hand::tracing_link_in_memory(order)))
-    } else {
-        Way::new(BY_HAND, move || block_on(by_hand::api_link_in_memory(order)))
-    };
+    let by_hand = by_hand(
+        set_up,
+        move || block_on(by_hand::api_link_in_memory(order)),
+        move || block_on(by_hand::tracing_link_in_memory(order)),
+    );
     let ours = Way::new(THROUGHLINE, move || block_on(compared::link_in_memory(traced_order)));
     Row { name: "link, in memory".to_owned(), ways: vec![by_hand, ours] }
 }
 
 /// A message on its way into such a channel.
 fn send_in_memory(set_up: &SetUp) -> Row<'static> {
-    let by_hand = if set_up.through_tracing {
-        Way::new(BY_HAND, || block_on(by_hand::tracing_send_in_memory(&mut Order::new())))
-    } else {
-        Way::new(BY_HAND, || block_on(by_hand::api_send_in_memory(&mut Order::new())))
-    };
+    let by_hand = by_hand(
+        set_up,
+        || block_on(by_hand::api_send_in_memory(&mut Order::new())),
+        || block_on(by_hand::tracing_send_in_memory(&mut Order::new())),
+    );
     let send = || block_on(compared::send_in_memory(&mut Order::traced()));
     let ours = Way::new(THROUGHLINE, send);
     Row { name: "send, in memory".to_owned(), ways: vec![by_hand, ours] }
@@ -174,11 +174,11 @@ fn send_in_memory(set_up: &SetUp) -> Row<'static> {
 
 /// A task that somebody calls.
 fn task<'a>(set_up: &SetUp, caller: &'a Context) -> Row<'a> {
-    let by_hand = if set_up.through_tracing {
-        Way::new(BY_HAND, move || within(caller, by_hand::tracing_task))
-    } else {
-        Way::new(BY_HAND, move || within(caller, by_hand::api_task))
-    };
+    let by_hand = by_hand(
+        set_up,
+        move || within(caller, by_hand::api_task),
+        move || within(caller, by_hand::tracing_task),
+    );
     let ours = Way::new(THROUGHLINE, move || within(caller, compared::task));
     Row { name: "task".to_owned(), ways: vec![by_hand, ours] }
 }
@@ -204,20 +204,33 @@ fn awaiting(relation: &str, awaits: usize) -> String {
     }
 }
 
-fn link_by_hand<'a>(set_up: &SetUp, message: &'a Message, awaits: usize) -> Way<'a> {
+/// By OpenTelemetry's API or, in a set-up with a layer, through `tracing`.
+fn by_hand<'a>(
+    set_up: &SetUp,
+    by_the_api: impl Fn() -> usize + Send + Sync + 'a,
+    through_tracing: impl Fn() -> usize + Send + Sync + 'a,
+) -> Way<'a> {
     if set_up.through_tracing {
-        Way::new(BY_HAND, move || block_on(by_hand::tracing_link(message, awaits)))
+        Way::new(BY_HAND, through_tracing)
     } else {
-        Way::new(BY_HAND, move || block_on(by_hand::api_link(message, awaits)))
+        Way::new(BY_HAND, by_the_api)
     }
 }
 
+fn link_by_hand<'a>(set_up: &SetUp, message: &'a Message, awaits: usize) -> Way<'a> {
+    by_hand(
+        set_up,
+        move || block_on(by_hand::api_link(message, awaits)),
+        move || block_on(by_hand::tracing_link(message, awaits)),
+    )
+}
+
 fn child_by_hand<'a>(set_up: &SetUp, message: &'a Message, awaits: usize) -> Way<'a> {
-    if set_up.through_tracing {
-        Way::new(BY_HAND, move || block_on(by_hand::tracing_continue(message, awaits)))
-    } else {
-        Way::new(BY_HAND, move || block_on(by_hand::api_continue(message, awaits)))
-    }
+    by_hand(
+        set_up,
+        move || block_on(by_hand::api_continue(message, awaits)),
+        move || block_on(by_hand::tracing_continue(message, awaits)),
+    )
 }
 
 fn link_by_fewest_calls<'a>(set_up: &SetUp, message: &'a Message, awaits: usize) -> Way<'a> {

@@ -124,7 +124,8 @@ impl TaskStart {
         around.copied().chain([self.caller]).collect()
     }
 
-    fn was_called_by(&self, sender: Id) -> bool {
+    /// Whether it is the caller, or whoever started what ran around the call.
+    fn was_started_by(&self, sender: Id) -> bool {
         self.caller == sender
             || self.message().and_then(MessageId::origin) == Some(sender)
             || self.around.as_ref().is_some_and(|around| around.others.contains(&sender))
@@ -164,7 +165,7 @@ pub(crate) fn is_origin_of_the_running_handler(span: &SpanContext) -> bool {
         Running::Unchanged => false,
         Running::Message(message) => message.origin() == Some(sender),
         Running::Batch(senders) => senders.contains(&sender),
-        Running::Task(task) => task.was_called_by(sender),
+        Running::Task(task) => task.was_started_by(sender),
     });
     is_origin.unwrap_or(false)
 }
